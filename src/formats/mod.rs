@@ -1,0 +1,3 @@
+//! What components are made of. Pure.
+
+pub mod json;

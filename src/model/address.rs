@@ -1,0 +1,1 @@
+//! Where a registry is: URLs, the scp form, paths; what is refused.

@@ -1,0 +1,1 @@
+//! `forum.lock` (details page).

@@ -1,0 +1,1 @@
+//! `component.toml` (contract, section 4).

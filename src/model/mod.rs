@@ -1,0 +1,13 @@
+//! NOUNS: what forum is about. Nothing here knows a file system, Git, the environment, the clock or the terminal.
+
+pub mod address;
+pub mod digest;
+pub mod id;
+pub mod index;
+pub mod lockfile;
+pub mod manifest;
+pub mod path;
+pub mod registry_file;
+pub mod resolve;
+pub mod search;
+pub mod variables;

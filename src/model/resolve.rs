@@ -1,0 +1,1 @@
+//! Chooses one version of every component that is wanted or needed.

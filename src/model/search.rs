@@ -1,0 +1,1 @@
+//! Folding, matching and ranking of search words.

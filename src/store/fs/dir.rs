@@ -1,0 +1,1 @@
+//! A directory handle through which no link is followed.

@@ -1,0 +1,1 @@
+//! All-or-nothing changes of a workspace: staged, journalled, renamed.

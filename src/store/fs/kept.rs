@@ -1,0 +1,1 @@
+//! What a command replaced, for `forum restore`.

@@ -1,0 +1,1 @@
+//! What this machine has seen of each registry: its last `main` and every digest.

@@ -1,0 +1,1 @@
+//! libgit2 as transport, for machines without git.

@@ -1,0 +1,1 @@
+//! The user's own `git` as transport.
