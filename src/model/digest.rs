@@ -94,6 +94,12 @@ impl fmt::Display for ObjectId {
 }
 
 impl Checksum {
+    /// Wraps the raw bytes of a SHA-256.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// SHA-256 of some bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {

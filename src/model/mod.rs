@@ -11,3 +11,5 @@ pub mod registry_file;
 pub mod resolve;
 pub mod search;
 pub mod variables;
+pub mod workspace_file;
+pub mod written;
