@@ -1,0 +1,325 @@
+//! The bytes of a search index.
+//!
+//! ```text
+//! magic (8 bytes)  format (u32)  checksum of all that follows (u64)
+//! key: length (u32), bytes
+//! number of documents (u32)      adopters of each document (u32 each)
+//! one column after the other:    ends of the documents in it (u32 each), its bytes
+//! ```
+//!
+//! Numbers are little-endian. Documents are in the order of their ids. A column of text holds
+//! for each document its items (a title is one, keywords are several), each opened by
+//! [`ITEM`], with [`WORD`] before every word: so a word start is found by plain byte search,
+//! and no phrase reaches over the end of an item or a document.
+//!
+//! The index is a cache: whoever changes its form or its folding raises [`FORMAT`], and what is
+//! of another format counts as damaged and is built anew.
+
+use std::fmt;
+use std::ops::Range;
+
+use super::super::digest::ObjectId;
+use super::{Document, fold};
+use crate::error::Code;
+use crate::fail;
+
+const MAGIC: &[u8; 8] = b"forumidx";
+const FORMAT: u32 = 1;
+const CHECKSUM_AT: usize = MAGIC.len() + 4;
+const BODY_AT: usize = CHECKSUM_AT + 8;
+
+/// Opens an item of a text column.
+pub(super) const ITEM: u8 = 0x1f;
+/// Stands before each word.
+pub(super) const WORD: u8 = b' ';
+
+/// The fields in which words are looked up, from the one that counts most to the one that counts least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    Title,
+    Name,
+    Keywords,
+    Systems,
+    Summary,
+    Owner,
+}
+
+impl Field {
+    pub(super) const ALL: [Self; 6] = [Self::Title, Self::Name, Self::Keywords, Self::Systems, Self::Summary, Self::Owner];
+}
+
+/// What a column holds of each document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// The folded words of a field, without marks.
+    Plain(Field),
+    /// The folded words of a field where some have marks, else nothing.
+    Marked(Field),
+    Id,
+    Kind,
+    License,
+    /// The whole document as JSON.
+    Record,
+}
+
+const COLUMNS: usize = 2 * Field::ALL.len() + 4;
+
+impl Content {
+    fn all() -> impl Iterator<Item = Self> {
+        let fields = Field::ALL.into_iter();
+        let text = fields.clone().map(Self::Plain).chain(fields.map(Self::Marked));
+        text.chain([Self::Id, Self::Kind, Self::License, Self::Record])
+    }
+
+    const fn position(self) -> usize {
+        match self {
+            Self::Plain(field) => field as usize,
+            Self::Marked(field) => Field::ALL.len() + field as usize,
+            Self::Id => COLUMNS - 4,
+            Self::Kind => COLUMNS - 3,
+            Self::License => COLUMNS - 2,
+            Self::Record => COLUMNS - 1,
+        }
+    }
+}
+
+/// The file is no index that this forum can use; building it anew is all there is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Damaged;
+
+impl fmt::Display for Damaged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the search index is damaged or of another version of forum")
+    }
+}
+
+impl std::error::Error for Damaged {}
+
+#[derive(Debug, Default)]
+struct Stretch {
+    ends: Range<usize>,
+    data: Range<usize>,
+}
+
+/// The components of one registry, ready to be searched.
+#[derive(Debug)]
+pub struct SearchIndex {
+    bytes: Vec<u8>,
+    key: Range<usize>,
+    adopters: Range<usize>,
+    count: usize,
+    columns: [Stretch; COLUMNS],
+}
+
+/// One column of an index.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Column<'a> {
+    ends: &'a [u8],
+    /// Its bytes, document after document.
+    pub(super) data: &'a [u8],
+}
+
+impl<'a> Column<'a> {
+    /// Where a document ends in `data`, and the next one begins.
+    pub(super) fn end(&self, document: usize) -> usize {
+        number_at(self.ends, document)
+    }
+
+    /// Where a document lies in `data`.
+    pub(super) fn range(&self, document: usize) -> Range<usize> {
+        let start = document.checked_sub(1).map_or(0, |before| self.end(before));
+        start..self.end(document)
+    }
+
+    /// What it holds of a document.
+    pub(super) fn get(&self, document: usize) -> &'a [u8] {
+        self.data.get(self.range(document)).unwrap_or_default()
+    }
+}
+
+impl SearchIndex {
+    /// The bytes of an index of these documents. `key` names the state of the registry that they show.
+    ///
+    /// # Errors
+    /// When a registry holds more text than an index can (4 GiB in one field).
+    pub fn build(key: &str, documents: &[Document]) -> anyhow::Result<Vec<u8>> {
+        let mut sorted: Vec<&Document> = documents.iter().collect();
+        sorted.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut out = MAGIC.to_vec();
+        out.extend(FORMAT.to_le_bytes());
+        out.extend([0; 8]);
+        push_number(&mut out, key.len())?;
+        out.extend(key.as_bytes());
+        push_number(&mut out, sorted.len())?;
+        sorted.iter().for_each(|document| out.extend(document.adopters.to_le_bytes()));
+        for content in Content::all() {
+            let mut data = Vec::new();
+            for document in &sorted {
+                push_content(&mut data, document, content)?;
+                push_number(&mut out, data.len())?;
+            }
+            out.append(&mut data);
+        }
+        let sum = checksum(&out[BODY_AT..]);
+        out[CHECKSUM_AT..BODY_AT].copy_from_slice(&sum.to_le_bytes());
+        Ok(out)
+    }
+
+    /// Takes the bytes of an index, after a look at each of them.
+    ///
+    /// # Errors
+    /// Anything but what [`SearchIndex::build`] of this version made.
+    pub fn open(bytes: Vec<u8>) -> Result<Self, Damaged> {
+        let mut reader = Reader { bytes: &bytes, at: 0 };
+        let magic = reader.take(MAGIC.len())?;
+        let format = reader.number()?;
+        let sum = reader.take(8)?;
+        if bytes[magic] != *MAGIC || format != FORMAT as usize || bytes[sum] != checksum(&bytes[BODY_AT..]).to_le_bytes() {
+            return Err(Damaged);
+        }
+        let key_length = reader.number()?;
+        let key = reader.take(key_length)?;
+        std::str::from_utf8(&bytes[key.clone()]).map_err(|_| Damaged)?;
+        let count = reader.number()?;
+        let adopters = reader.numbers(count)?;
+        let mut columns: [Stretch; COLUMNS] = Default::default();
+        for column in &mut columns {
+            column.ends = reader.numbers(count)?;
+            let ends = bytes[column.ends.clone()].chunks_exact(4).map(|end| number_at(end, 0));
+            if !ends.clone().is_sorted() {
+                return Err(Damaged);
+            }
+            column.data = reader.take(ends.last().unwrap_or(0))?;
+        }
+        if reader.at != bytes.len() {
+            return Err(Damaged);
+        }
+        Ok(Self { key, adopters, count, columns, bytes })
+    }
+
+    /// The state of the registry that the index shows.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        std::str::from_utf8(&self.bytes[self.key.clone()]).unwrap_or_default()
+    }
+
+    /// How many documents there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The document at a position, in the order of ids (see [`super::Hit::position`]).
+    ///
+    /// # Errors
+    /// A position beyond the end, or a record that is none.
+    pub fn document(&self, position: usize) -> Result<Document, Damaged> {
+        if position >= self.count {
+            return Err(Damaged);
+        }
+        serde_json::from_slice(self.column(Content::Record).get(position)).map_err(|_| Damaged)
+    }
+
+    /// All documents, each with the blob that it was read from, to build the next index with.
+    pub fn documents(&self) -> impl Iterator<Item = (ObjectId, Document)> {
+        (0..self.count).filter_map(|position| self.document(position).ok()).map(|document| (document.blob, document))
+    }
+
+    pub(super) fn column(&self, content: Content) -> Column<'_> {
+        let stretch = &self.columns[content.position()];
+        Column { ends: &self.bytes[stretch.ends.clone()], data: &self.bytes[stretch.data.clone()] }
+    }
+
+    pub(super) fn adopters(&self, document: usize) -> u32 {
+        u32::try_from(number_at(&self.bytes[self.adopters.clone()], document)).unwrap_or(u32::MAX)
+    }
+}
+
+fn push_content(out: &mut Vec<u8>, document: &Document, content: Content) -> anyhow::Result<()> {
+    match content {
+        Content::Plain(field) => push_items(out, document, field, |phrase| Some(fold::without_marks(&phrase))),
+        Content::Marked(field) => push_items(out, document, field, |phrase| fold::is_marked(&phrase).then_some(phrase)),
+        Content::Id => out.extend(document.id.to_string().bytes()),
+        Content::Kind => out.extend(document.kind.bytes()),
+        Content::License => out.extend(document.license.bytes()),
+        Content::Record => serde_json::to_writer(out, document)?,
+    }
+    Ok(())
+}
+
+fn push_items(out: &mut Vec<u8>, document: &Document, field: Field, form: impl Fn(String) -> Option<String>) {
+    let items = match field {
+        Field::Title => std::slice::from_ref(&document.title),
+        Field::Summary => std::slice::from_ref(&document.summary),
+        Field::Keywords => &document.keywords,
+        Field::Systems => &document.systems,
+        Field::Name => &[document.id.name().to_string()],
+        Field::Owner => &[document.id.owner().to_string()],
+    };
+    for item in items.iter().filter_map(|item| form(fold::words(item).join(" "))).filter(|item| !item.is_empty()) {
+        out.extend([ITEM, WORD]);
+        out.extend(item.bytes());
+    }
+}
+
+fn push_number(out: &mut Vec<u8>, number: usize) -> anyhow::Result<()> {
+    let Ok(number) = u32::try_from(number) else {
+        fail!(Code::InvalidRegistry, "the cards of the registry hold more than 4 GiB of text: too much for a search index");
+    };
+    out.extend(number.to_le_bytes());
+    Ok(())
+}
+
+/// The `position`th number of a run of numbers.
+fn number_at(numbers: &[u8], position: usize) -> usize {
+    let bytes = numbers.get(4 * position..4 * position + 4).and_then(|bytes| bytes.try_into().ok());
+    u32::from_le_bytes(bytes.unwrap_or_default()) as usize
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn take(&mut self, length: usize) -> Result<Range<usize>, Damaged> {
+        let end = self.at.checked_add(length).filter(|end| *end <= self.bytes.len()).ok_or(Damaged)?;
+        Ok(std::mem::replace(&mut self.at, end)..end)
+    }
+
+    fn number(&mut self) -> Result<usize, Damaged> {
+        let range = self.take(4)?;
+        Ok(number_at(&self.bytes[range], 0))
+    }
+
+    fn numbers(&mut self, count: usize) -> Result<Range<usize>, Damaged> {
+        self.take(count.checked_mul(4).ok_or(Damaged)?)
+    }
+}
+
+/// Finds flipped bits and torn writes, not forgers: whoever can write the cache is the user.
+/// A cryptographic digest would take longer than the search itself. Four lanes keep the
+/// processor busy; each step is reversible, so that a difference in one word cannot vanish.
+fn checksum(bytes: &[u8]) -> u64 {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |lane: u64, word: &[u8]| {
+        let mut padded = [0; 8];
+        padded[..word.len()].copy_from_slice(word);
+        (lane ^ u64::from_le_bytes(padded)).wrapping_mul(FACTOR).rotate_left(29)
+    };
+    let mut lanes: [u64; 4] = [1, 2, 3, 4];
+    let mut blocks = bytes.chunks_exact(32);
+    for block in &mut blocks {
+        for (lane, word) in lanes.iter_mut().zip(block.chunks_exact(8)) {
+            *lane = mix(*lane, word);
+        }
+    }
+    let tail = blocks.remainder().chunks(8).fold(bytes.len() as u64, mix);
+    lanes.iter().fold(tail, |sum, lane| mix(sum, &lane.to_le_bytes()))
+}
