@@ -160,8 +160,7 @@ impl SearchIndex {
             }
             out.append(&mut data);
         }
-        let sum = checksum(&out[BODY_AT..]);
-        out[CHECKSUM_AT..BODY_AT].copy_from_slice(&sum.to_le_bytes());
+        sign(&mut out);
         Ok(out)
     }
 
@@ -239,6 +238,12 @@ impl SearchIndex {
     pub(super) fn adopters(&self, document: usize) -> u32 {
         u32::try_from(number_at(&self.bytes[self.adopters.clone()], document)).unwrap_or(u32::MAX)
     }
+}
+
+/// Puts the checksum of the body in its place.
+pub(super) fn sign(out: &mut [u8]) {
+    let sum = checksum(&out[BODY_AT..]);
+    out[CHECKSUM_AT..BODY_AT].copy_from_slice(&sum.to_le_bytes());
 }
 
 fn push_content(out: &mut Vec<u8>, document: &Document, content: Content) -> anyhow::Result<()> {
