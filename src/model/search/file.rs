@@ -151,7 +151,7 @@ impl SearchIndex {
         push_number(&mut out, key.len())?;
         out.extend(key.as_bytes());
         push_number(&mut out, sorted.len())?;
-        sorted.iter().for_each(|document| out.extend(document.adopters.to_le_bytes()));
+        out.extend(sorted.iter().flat_map(|document| document.adopters.to_le_bytes()));
         for content in Content::all() {
             let mut data = Vec::new();
             for document in &sorted {
@@ -184,16 +184,16 @@ impl SearchIndex {
         let mut columns: [Stretch; COLUMNS] = Default::default();
         for column in &mut columns {
             column.ends = reader.numbers(count)?;
-            let ends = bytes[column.ends.clone()].chunks_exact(4).map(|end| number_at(end, 0));
+            let mut ends = bytes[column.ends.clone()].chunks_exact(4).map(|end| number_at(end, 0));
             if !ends.clone().is_sorted() {
                 return Err(Damaged);
             }
-            column.data = reader.take(ends.last().unwrap_or(0))?;
+            column.data = reader.take(ends.next_back().unwrap_or(0))?;
         }
         if reader.at != bytes.len() {
             return Err(Damaged);
         }
-        Ok(Self { key, adopters, count, columns, bytes })
+        Ok(Self { bytes, key, adopters, count, columns })
     }
 
     /// The state of the registry that the index shows.
