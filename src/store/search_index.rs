@@ -5,16 +5,19 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Context as _;
 
 use crate::model::digest::ObjectId;
-use crate::model::search::{Document, SearchIndex};
+use crate::model::search::{Document, PREFIX_LENGTH, Records, SearchIndex};
 
 /// The index at `path`, where it is whole and shows the state of the registry named by `key`.
+///
+/// A damaged record is noticed only when it is read ([`SearchIndex::document`]).
 #[must_use]
 pub fn load(path: &Path, key: &str) -> Option<SearchIndex> {
     load_any(path).filter(|index| index.key() == key)
@@ -27,14 +30,48 @@ pub fn load_any(path: &Path) -> Option<SearchIndex> {
     if !fs::metadata(path).ok()?.is_file() {
         return None;
     }
-    SearchIndex::open(fs::read(path).ok()?).ok()
+    let mut file = File::open(path).ok()?;
+    let mut head = vec![0; PREFIX_LENGTH];
+    file.read_exact(&mut head).ok()?;
+    let length = u64::try_from(SearchIndex::head_length(&head).ok()?).ok()?;
+    if length > file.metadata().ok()?.len() {
+        return None;
+    }
+    let rest = length.checked_sub(u64::try_from(PREFIX_LENGTH).ok()?)?;
+    head.reserve_exact(usize::try_from(rest).ok()?);
+    (&mut file).take(rest).read_to_end(&mut head).ok()?;
+    SearchIndex::open_head(head, Box::new(RecordsInFile { file, start: length })).ok()
 }
 
 /// What an earlier index knows, by the blob of the index file it was read from: the next one
 /// need read only what has changed.
 #[must_use]
 pub fn known_documents(path: &Path) -> BTreeMap<ObjectId, Document> {
-    load_any(path).map(|index| index.documents().collect()).unwrap_or_default()
+    // Everything at once: a read for each record would be slower.
+    let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let index = is_file.then(|| fs::read(path).ok()).flatten().and_then(|bytes| SearchIndex::open(bytes).ok());
+    index.map(|index| index.documents().collect()).unwrap_or_default()
+}
+
+/// The part of an index file after its head.
+#[derive(Debug)]
+struct RecordsInFile {
+    file: File,
+    start: u64,
+}
+
+impl Records for RecordsInFile {
+    fn size(&self) -> Option<u64> {
+        self.file.metadata().ok()?.len().checked_sub(self.start)
+    }
+
+    fn read(&self, range: Range<u64>) -> Option<Vec<u8>> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(self.start + range.start)).ok()?;
+        let mut record = vec![0; usize::try_from(range.end.checked_sub(range.start)?).ok()?];
+        file.read_exact(&mut record).ok()?;
+        Some(record)
+    }
 }
 
 /// Builds the index of these documents, puts it in place of what is at `path`, and gives it back.
@@ -134,7 +171,8 @@ mod tests {
         assert_eq!(load(&path, "one").expect("there").len(), 1);
         assert!(load(&path, "two").is_none());
         save(&path, "two", &[document("aa/bb"), document("aa/cc")]).expect("written again");
-        assert_eq!(load(&path, "two").expect("there").len(), 2);
+        let index = load(&path, "two").expect("there");
+        assert_eq!((index.len(), index.document(1).expect("whole").id.to_string()), (2, "aa/cc".to_owned()));
         assert_eq!(known_documents(&path).len(), 1, "by blob");
         let names: Vec<_> = fs::read_dir(scratch.0.join("search")).expect("listed").map(|e| e.expect("entry").file_name()).collect();
         assert_eq!(names, ["registry.idx"]);
@@ -147,6 +185,14 @@ mod tests {
         save(&path, "one", &[document("aa/bb")]).expect("written");
         let mut bytes = fs::read(&path).expect("read");
         *bytes.last_mut().expect("not empty") ^= 1;
+        fs::write(&path, &bytes).expect("written");
+        assert!(load(&path, "one").expect("its head is whole").document(0).is_err());
+        assert!(known_documents(&path).is_empty());
+        bytes[30] ^= 1;
+        fs::write(&path, &bytes).expect("written");
+        assert!(load(&path, "one").is_none());
+        bytes[30] ^= 1;
+        bytes.pop();
         fs::write(&path, &bytes).expect("written");
         assert!(load(&path, "one").is_none() && known_documents(&path).is_empty());
         fs::write(&path, b"").expect("written");

@@ -1,13 +1,17 @@
 //! The bytes of a search index.
 //!
 //! ```text
-//! magic (8 bytes)  format (u32)  checksum of all that follows (u64)
-//! key: length (u32), bytes
-//! number of documents (u32)      adopters of each document (u32 each)
-//! one column after the other:    ends of the documents in it (u32 each), its bytes
+//! head:     magic (8 bytes)  format (u32)  length of the head (u32)
+//!           checksum of all that follows in the head (u64)
+//!           key: length (u32), bytes
+//!           number of documents (u32)      adopters of each document (u32 each)
+//!           of each record: its end (u32 each), its checksum (u64 each)
+//!           one column after the other:    ends of the documents in it (u32 each), its bytes
+//! records:  each document as JSON
 //! ```
 //!
-//! Numbers are little-endian. Documents are in the order of their ids. A column of text holds
+//! The head is read and checked as a whole, the records one by one as they are shown: reading
+//! them all would take as long as everything else. Numbers are little-endian. Documents are in the order of their ids. A column of text holds
 //! for each document its items (a title is one, keywords are several), each opened by
 //! [`ITEM`], with [`WORD`] before every word: so a word start is found by plain byte search,
 //! and no phrase reaches over the end of an item or a document.
@@ -25,8 +29,12 @@ use crate::fail;
 
 const MAGIC: &[u8; 8] = b"forumidx";
 const FORMAT: u32 = 1;
-const CHECKSUM_AT: usize = MAGIC.len() + 4;
+const LENGTH_AT: usize = MAGIC.len() + 4;
+const CHECKSUM_AT: usize = LENGTH_AT + 4;
 const BODY_AT: usize = CHECKSUM_AT + 8;
+
+/// How much of a file [`SearchIndex::head_length`] needs.
+pub const PREFIX_LENGTH: usize = CHECKSUM_AT;
 
 /// Opens an item of a text column.
 pub(super) const ITEM: u8 = 0x1f;
@@ -53,32 +61,29 @@ impl Field {
 pub(super) enum Content {
     /// The folded words of a field, without marks.
     Plain(Field),
-    /// The folded words of a field where some have marks, else nothing.
+    /// The same words with their marks, letter by letter beside the plain ones; empty where none has a mark.
     Marked(Field),
     Id,
     Kind,
     License,
-    /// The whole document as JSON.
-    Record,
 }
 
-const COLUMNS: usize = 2 * Field::ALL.len() + 4;
+const COLUMNS: usize = 2 * Field::ALL.len() + 3;
 
 impl Content {
     fn all() -> impl Iterator<Item = Self> {
         let fields = Field::ALL.into_iter();
         let text = fields.clone().map(Self::Plain).chain(fields.map(Self::Marked));
-        text.chain([Self::Id, Self::Kind, Self::License, Self::Record])
+        text.chain([Self::Id, Self::Kind, Self::License])
     }
 
     const fn position(self) -> usize {
         match self {
             Self::Plain(field) => field as usize,
             Self::Marked(field) => Field::ALL.len() + field as usize,
-            Self::Id => COLUMNS - 4,
-            Self::Kind => COLUMNS - 3,
-            Self::License => COLUMNS - 2,
-            Self::Record => COLUMNS - 1,
+            Self::Id => COLUMNS - 3,
+            Self::Kind => COLUMNS - 2,
+            Self::License => COLUMNS - 1,
         }
     }
 }
@@ -95,6 +100,25 @@ impl fmt::Display for Damaged {
 
 impl std::error::Error for Damaged {}
 
+/// Where the records of an index are read from.
+pub trait Records: fmt::Debug + Send {
+    /// How many bytes there are.
+    fn size(&self) -> Option<u64>;
+    /// Some of them.
+    fn read(&self, range: Range<u64>) -> Option<Vec<u8>>;
+}
+
+impl Records for Vec<u8> {
+    fn size(&self) -> Option<u64> {
+        u64::try_from(self.len()).ok()
+    }
+
+    fn read(&self, range: Range<u64>) -> Option<Vec<u8>> {
+        let range = usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?;
+        self.get(range).map(<[u8]>::to_vec)
+    }
+}
+
 #[derive(Debug, Default)]
 struct Stretch {
     ends: Range<usize>,
@@ -108,7 +132,10 @@ pub struct SearchIndex {
     key: Range<usize>,
     adopters: Range<usize>,
     count: usize,
+    record_ends: Range<usize>,
+    record_sums: Range<usize>,
     columns: [Stretch; COLUMNS],
+    records: Box<dyn Records>,
 }
 
 /// One column of an index.
@@ -146,54 +173,81 @@ impl SearchIndex {
         let mut sorted: Vec<&Document> = documents.iter().collect();
         sorted.sort_by(|a, b| a.id.cmp(&b.id));
         let mut out = MAGIC.to_vec();
-        out.extend(FORMAT.to_le_bytes());
-        out.extend([0; 8]);
+        out.resize(BODY_AT, 0);
         push_number(&mut out, key.len())?;
         out.extend(key.as_bytes());
         push_number(&mut out, sorted.len())?;
         out.extend(sorted.iter().flat_map(|document| document.adopters.to_le_bytes()));
+        let (mut records, mut sums) = (Vec::new(), Vec::new());
+        for document in &sorted {
+            let start = records.len();
+            serde_json::to_writer(&mut records, document)?;
+            push_number(&mut out, records.len())?;
+            sums.extend(checksum(&records[start..]).to_le_bytes());
+        }
+        out.append(&mut sums);
         for content in Content::all() {
             let mut data = Vec::new();
             for document in &sorted {
-                push_content(&mut data, document, content)?;
+                push_content(&mut data, document, content);
                 push_number(&mut out, data.len())?;
             }
             out.append(&mut data);
         }
-        sign(&mut out);
+        seal(&mut out)?;
+        out.append(&mut records);
         Ok(out)
     }
 
-    /// Takes the bytes of an index, after a look at each of them.
+    /// How long the head of the index is that starts with these bytes.
     ///
     /// # Errors
-    /// Anything but what [`SearchIndex::build`] of this version made.
-    pub fn open(bytes: Vec<u8>) -> Result<Self, Damaged> {
-        let mut reader = Reader { bytes: &bytes, at: 0 };
+    /// When no index of this version starts like that.
+    pub fn head_length(prefix: &[u8]) -> Result<usize, Damaged> {
+        let mut reader = Reader { bytes: prefix, at: 0 };
         let magic = reader.take(MAGIC.len())?;
-        let format = reader.number()?;
-        let sum = reader.take(8)?;
-        if bytes[magic] != *MAGIC || format != FORMAT as usize || bytes[sum] != checksum(&bytes[BODY_AT..]).to_le_bytes() {
+        let (format, length) = (reader.number()?, reader.number()?);
+        if prefix[magic] == *MAGIC && format == FORMAT as usize && length >= BODY_AT { Ok(length) } else { Err(Damaged) }
+    }
+
+    /// Takes all the bytes of an index.
+    ///
+    /// # Errors
+    /// As [`SearchIndex::open_head`].
+    pub fn open(mut bytes: Vec<u8>) -> Result<Self, Damaged> {
+        let length = Self::head_length(&bytes)?;
+        if length > bytes.len() {
             return Err(Damaged);
         }
+        let records = bytes.split_off(length);
+        Self::open_head(bytes, Box::new(records))
+    }
+
+    /// Takes the head of an index, after a look at each byte of it, and a place to read records from.
+    ///
+    /// # Errors
+    /// Anything but a head that [`SearchIndex::build`] of this version made, and records of another length.
+    pub fn open_head(bytes: Vec<u8>, records: Box<dyn Records>) -> Result<Self, Damaged> {
+        if Self::head_length(&bytes)? != bytes.len() || bytes[CHECKSUM_AT..BODY_AT] != checksum(&bytes[BODY_AT..]).to_le_bytes() {
+            return Err(Damaged);
+        }
+        let mut reader = Reader { bytes: &bytes, at: BODY_AT };
         let key_length = reader.number()?;
         let key = reader.take(key_length)?;
         std::str::from_utf8(&bytes[key.clone()]).map_err(|_| Damaged)?;
         let count = reader.number()?;
         let adopters = reader.numbers(count)?;
+        let (record_ends, size) = reader.ends(count)?;
+        let record_sums = reader.take(count.checked_mul(8).ok_or(Damaged)?)?;
         let mut columns: [Stretch; COLUMNS] = Default::default();
         for column in &mut columns {
-            column.ends = reader.numbers(count)?;
-            let mut ends = bytes[column.ends.clone()].chunks_exact(4).map(|end| number_at(end, 0));
-            if !ends.clone().is_sorted() {
-                return Err(Damaged);
-            }
-            column.data = reader.take(ends.next_back().unwrap_or(0))?;
+            let (ends, length) = reader.ends(count)?;
+            *column = Stretch { ends, data: reader.take(length)? };
         }
-        if reader.at != bytes.len() {
+        if reader.at != bytes.len() || records.size() != u64::try_from(size).ok() {
             return Err(Damaged);
         }
-        Ok(Self { bytes, key, adopters, count, columns })
+        Ok(Self { bytes, key, adopters, count, record_ends, record_sums, columns, records })
     }
 
     /// The state of the registry that the index shows.
@@ -217,12 +271,19 @@ impl SearchIndex {
     /// The document at a position, in the order of ids (see [`super::Hit::position`]).
     ///
     /// # Errors
-    /// A position beyond the end, or a record that is none.
+    /// A position beyond the end, or a record that cannot be read or is not what was written.
     pub fn document(&self, position: usize) -> Result<Document, Damaged> {
         if position >= self.count {
             return Err(Damaged);
         }
-        serde_json::from_slice(self.column(Content::Record).get(position)).map_err(|_| Damaged)
+        let ends = &self.bytes[self.record_ends.clone()];
+        let start = position.checked_sub(1).map_or(0, |before| number_at(ends, before));
+        let record = self.records.read(start as u64..number_at(ends, position) as u64).ok_or(Damaged)?;
+        let sum = self.bytes[self.record_sums.clone()].chunks_exact(8).nth(position).ok_or(Damaged)?;
+        if sum != checksum(&record).to_le_bytes() {
+            return Err(Damaged);
+        }
+        serde_json::from_slice(&record).map_err(|_| Damaged)
     }
 
     /// All documents, each with the blob that it was read from, to build the next index with.
@@ -240,26 +301,33 @@ impl SearchIndex {
     }
 }
 
-/// Puts the checksum of the body in its place.
-pub(super) fn sign(out: &mut [u8]) {
-    let sum = checksum(&out[BODY_AT..]);
-    out[CHECKSUM_AT..BODY_AT].copy_from_slice(&sum.to_le_bytes());
-}
-
-fn push_content(out: &mut Vec<u8>, document: &Document, content: Content) -> anyhow::Result<()> {
-    match content {
-        Content::Plain(field) => push_items(out, document, field, |phrase| Some(fold::without_marks(&phrase))),
-        Content::Marked(field) => push_items(out, document, field, |phrase| fold::is_marked(&phrase).then_some(phrase)),
-        Content::Id => out.extend(document.id.to_string().bytes()),
-        Content::Kind => out.extend(document.kind.bytes()),
-        Content::License => out.extend(document.license.bytes()),
-        Content::Record => serde_json::to_writer(out, document)?,
-    }
+/// Puts length and checksum of a head in their places.
+pub(super) fn seal(head: &mut [u8]) -> anyhow::Result<()> {
+    let mut fixed = FORMAT.to_le_bytes().to_vec();
+    push_number(&mut fixed, head.len())?;
+    fixed.extend(checksum(&head[BODY_AT..]).to_le_bytes());
+    head[MAGIC.len()..BODY_AT].copy_from_slice(&fixed);
     Ok(())
 }
 
-fn push_items(out: &mut Vec<u8>, document: &Document, field: Field, form: impl Fn(String) -> Option<String>) {
-    let items = match field {
+fn push_content(out: &mut Vec<u8>, document: &Document, content: Content) {
+    match content {
+        Content::Plain(field) => push_items(out, &items(document, field), |phrase| fold::without_marks(&phrase)),
+        Content::Marked(field) => {
+            let items = items(document, field);
+            if items.iter().any(|phrase| fold::is_marked(phrase)) {
+                push_items(out, &items, |phrase| phrase);
+            }
+        }
+        Content::Id => out.extend(document.id.to_string().bytes()),
+        Content::Kind => out.extend(document.kind.bytes()),
+        Content::License => out.extend(document.license.bytes()),
+    }
+}
+
+/// The folded texts of a field.
+fn items(document: &Document, field: Field) -> Vec<String> {
+    let texts = match field {
         Field::Title => std::slice::from_ref(&document.title),
         Field::Summary => std::slice::from_ref(&document.summary),
         Field::Keywords => &document.keywords,
@@ -267,9 +335,13 @@ fn push_items(out: &mut Vec<u8>, document: &Document, field: Field, form: impl F
         Field::Name => &[document.id.name().to_string()],
         Field::Owner => &[document.id.owner().to_string()],
     };
-    for item in items.iter().filter_map(|item| form(fold::words(item).join(" "))).filter(|item| !item.is_empty()) {
+    texts.iter().map(|text| fold::words(text).join(" ")).filter(|phrase| !phrase.is_empty()).collect()
+}
+
+fn push_items(out: &mut Vec<u8>, items: &[String], form: impl Fn(String) -> String) {
+    for item in items {
         out.extend([ITEM, WORD]);
-        out.extend(item.bytes());
+        out.extend(form(item.clone()).bytes());
     }
 }
 
@@ -305,6 +377,13 @@ impl Reader<'_> {
 
     fn numbers(&mut self, count: usize) -> Result<Range<usize>, Damaged> {
         self.take(count.checked_mul(4).ok_or(Damaged)?)
+    }
+
+    /// Where the documents end in something, and where the last one does.
+    fn ends(&mut self, count: usize) -> Result<(Range<usize>, usize), Damaged> {
+        let range = self.numbers(count)?;
+        let mut ends = self.bytes[range.clone()].chunks_exact(4).map(|end| number_at(end, 0));
+        if ends.clone().is_sorted() { Ok((range, ends.next_back().unwrap_or(0))) } else { Err(Damaged) }
     }
 }
 

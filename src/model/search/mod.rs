@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::digest::ObjectId;
 use super::id::ComponentId;
 
-pub use file::{Damaged, SearchIndex};
+pub use file::{Damaged, PREFIX_LENGTH, Records, SearchIndex};
 pub use query::{Query, Synonyms};
 pub use rank::Hit;
 

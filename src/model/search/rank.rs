@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::file::{Column, Content, Field, ITEM, SearchIndex, WORD};
+use super::file::{Column, Content, Damaged, Field, ITEM, SearchIndex, WORD};
 use super::query::{Phrase, Query, Synonyms, Term, terms};
 use super::{Document, fold};
 
@@ -69,11 +69,8 @@ impl SearchIndex {
         let marked = fold::is_marked(&phrase);
         for (weight, field) in (1..).zip(Field::ALL.into_iter().rev()) {
             let mut take = |document: usize, found: Found| scores[document] = 2 * weight + u32::from(found == Found::Word);
-            if marked {
-                scan_marked(self.column(Content::Marked(field)), &phrase, &mut take);
-            } else {
-                scan_plain(self.column(Content::Plain(field)), &phrase, &mut take);
-            }
+            let with_marks = marked.then(|| self.column(Content::Marked(field)));
+            scan(self.column(Content::Plain(field)), with_marks, &phrase, &mut take);
         }
         scores
     }
@@ -91,9 +88,11 @@ impl SearchIndex {
     }
 
     /// The documents of the best hits, at most `limit`.
-    #[must_use]
-    pub fn best(&self, hits: &[Hit], limit: usize) -> Vec<Document> {
-        hits.iter().take(limit).filter_map(|hit| self.document(hit.position).ok()).collect()
+    ///
+    /// # Errors
+    /// When a record is damaged: the index is to be built anew.
+    pub fn best(&self, hits: &[Hit], limit: usize) -> Result<Vec<Document>, Damaged> {
+        hits.iter().take(limit).map(|hit| self.document(hit.position)).collect()
     }
 }
 
@@ -109,59 +108,38 @@ enum Found {
     Word,
 }
 
-/// Finds a phrase without marks at the starts of words.
-fn scan_plain(column: Column<'_>, phrase: &str, take: &mut impl FnMut(usize, Found)) {
-    let needle = format!("{}{phrase}", char::from(WORD));
-    let mut document = 0;
-    let mut settled = 0;
-    for at in memmem::find_iter(column.data, &needle) {
+/// Finds a phrase at the starts of words. One with marks is looked up without them first, which
+/// is fast, and then compared with what is really written there.
+fn scan(plain: Column<'_>, with_marks: Option<Column<'_>>, phrase: &str, take: &mut impl FnMut(usize, Found)) {
+    let needle = format!("{}{}", char::from(WORD), fold::without_marks(phrase));
+    let (mut document, mut settled) = (0, 0);
+    for at in memmem::find_iter(plain.data, &needle) {
         if at < settled {
             continue;
         }
-        while column.end(document) <= at {
+        while plain.end(document) <= at {
             document += 1;
         }
-        let range_end = column.end(document);
-        let next = column.data.get(at + needle.len()).copied();
-        let ends = at + needle.len() == range_end || next.is_none_or(|next| next == WORD || next == ITEM);
+        let range = plain.range(document);
+        if with_marks.is_some_and(|column| !is_written(column.get(document), &plain.data[range.start..at], phrase)) {
+            continue;
+        }
+        let after = at + needle.len();
+        let ends = after >= range.end || matches!(plain.data[after], WORD | ITEM);
         take(document, if ends { Found::Word } else { Found::Prefix });
         if ends {
             // Nothing better can follow in this document.
-            settled = range_end;
+            settled = range.end;
         }
     }
 }
 
-/// Finds a phrase with marks at the starts of words, in the documents that hold its first marked letter.
-fn scan_marked(column: Column<'_>, phrase: &str, take: &mut impl FnMut(usize, Found)) {
-    let Some(anchor) = phrase.chars().find(|c| fold::unmarked(*c) != *c) else { return };
-    let mut document = 0;
-    let mut settled = 0;
-    for at in memmem::find_iter(column.data, anchor.encode_utf8(&mut [0; 4]).as_bytes()) {
-        if at < settled {
-            continue;
-        }
-        while column.end(document) <= at {
-            document += 1;
-        }
-        settled = column.end(document);
-        let text = std::str::from_utf8(column.get(document)).unwrap_or_default();
-        if let Some(found) = best_in(text, phrase) {
-            take(document, found);
-        }
-    }
-}
-
-fn best_in(text: &str, phrase: &str) -> Option<Found> {
-    let mut best = None;
-    for (at, _) in text.match_indices(char::from(WORD)) {
-        match fold::strip_typed(&text[at + 1..], phrase).map(str::as_bytes) {
-            Some([] | [WORD | ITEM, ..]) => return Some(Found::Word),
-            Some(_) => best = Some(Found::Prefix),
-            None => {}
-        }
-    }
-    best
+/// Whether `text`, with marks, has the phrase after as many letters as `before` has without.
+fn is_written(text: &[u8], before: &[u8], phrase: &str) -> bool {
+    let is_continued = |byte: &&u8| **byte & 0b1100_0000 == 0b1000_0000;
+    let letters = before.len() - before.iter().filter(is_continued).count();
+    let mut rest = std::str::from_utf8(text).unwrap_or_default().chars();
+    rest.nth(letters) == Some(char::from(WORD)) && fold::strip_typed(rest.as_str(), phrase).is_some()
 }
 
 /// What a document must have besides the words.
