@@ -6,7 +6,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use forum::model::digest::ObjectId;
-use forum::model::search::{Document, Query, SearchIndex, Synonyms};
+use forum::model::search::{Document, Query, Synonyms};
+use forum::store::search_index;
 
 const COMPONENTS: usize = 20_000;
 const WORDS: [&str; 24] = [
@@ -66,17 +67,14 @@ fn document(number: usize) -> Document {
 
 fn search(criterion: &mut Criterion) {
     let documents: Vec<_> = (0..COMPONENTS).map(document).collect();
-    let bytes = SearchIndex::build("bench", &documents).expect("small enough");
+    let path = std::env::temp_dir().join(format!("forum-bench-{}", std::process::id())).join("registry.idx");
+    search_index::save(&path, "bench", &documents).expect("a writable temporary directory");
     drop(documents);
-    let path = std::env::temp_dir().join(format!("forum-bench-{}.idx", std::process::id()));
-    std::fs::write(&path, &bytes).expect("a writable temporary directory");
-    criterion.bench_function("read and open", |bencher| {
-        bencher.iter(|| SearchIndex::open(std::fs::read(&path).expect("the file just written")).expect("whole"));
+    criterion.bench_function("load", |bencher| {
+        bencher.iter(|| search_index::load(&path, "bench").expect("the index just written"));
     });
-    // Not worth a failed run: it lies in the temporary directory.
-    let _ = std::fs::remove_file(&path);
 
-    let index = SearchIndex::open(bytes).expect("whole");
+    let index = search_index::load(&path, "bench").expect("the index just written");
     let synonyms = Synonyms::new(&BTreeMap::from([("elev".to_owned(), vec!["pupil".to_owned(), "student".to_owned()])]));
     for (name, words) in [
         ("everything", &[][..]),
@@ -92,10 +90,12 @@ fn search(criterion: &mut Criterion) {
         criterion.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let hits = index.search(black_box(&query), &synonyms);
-                index.best(&hits, 20)
+                index.best(&hits, 20).expect("whole")
             });
         });
     }
+    // Not worth a failed run: it lies in the temporary directory.
+    let _ = path.parent().map(std::fs::remove_dir_all);
 }
 
 criterion_group!(benches, search);
