@@ -1,1 +1,0 @@
-//! Folding, matching and ranking of search words.
