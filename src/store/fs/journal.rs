@@ -1,1 +1,482 @@
 //! All-or-nothing changes of a workspace: staged, journalled, renamed.
+//!
+//! ```text
+//! .forum/stage/<n>   what is to be put in place     (beside the target, if that is another file system)
+//! .forum/old/<n>     what was moved out of the way
+//! .forum/stage.json  which stages lie beside targets
+//! .forum/journal.json  the change is decided; written when all of the above is on the disk
+//! ```
+//! A failure leaves the workspace as it was. After a kill each target is wholly old or wholly new, and
+//! [`recover`] finishes the change or throws it away.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::apply::{self, AREAS, BESIDE, Change, FORUM, IGNORE, JOURNAL, Journal, OLD, Operation, OperationKind, STAGE};
+use super::dir::{Dir, Kind, Limits, Readers, parts};
+use super::platform;
+use crate::error::Code;
+use crate::fail;
+use crate::model::digest::FileMode;
+use crate::model::path::{RelPath, collision_key};
+
+const IGNORE_ALL: &[u8] = b"*\n";
+/// From this number of files on, one sync of the file system is faster than one for each.
+const SYNC_EACH: usize = 64;
+
+/// What has to lie at a target when the change is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expectation {
+    /// Nothing, or an empty directory.
+    Absent,
+    /// Something.
+    Present,
+}
+
+/// What [`recover`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recovered {
+    /// No interrupted change.
+    Nothing,
+    /// A decided change was finished.
+    Finished,
+    /// An undecided change was thrown away.
+    Discarded,
+}
+
+/// A change of a workspace. Dropped without [`Self::commit`], it leaves nothing behind.
+#[derive(Debug)]
+pub struct Transaction {
+    workspace: Dir,
+    forum: Option<Dir>,
+    areas: Vec<RelPath>,
+    operations: Vec<Operation>,
+    expectations: Vec<(RelPath, Expectation)>,
+    /// Whether dropping cleans up; not so when a journal tells the next run what to do.
+    cleans: bool,
+}
+
+impl Transaction {
+    /// Begins a change; nothing is written before the first file is staged. The caller holds the workspace's lock.
+    ///
+    /// # Errors
+    /// When the workspace cannot be opened.
+    pub fn begin(workspace: &Path) -> Result<Self> {
+        let workspace = Dir::open(workspace)?;
+        Ok(Self { workspace, forum: None, areas: Vec::new(), operations: Vec::new(), expectations: Vec::new(), cleans: true })
+    }
+
+    /// Stages a directory that will replace what lies at `target`, as a whole.
+    ///
+    /// # Errors
+    /// A link or file on the way or at the target: [`Code::Occupied`].
+    pub fn stage_tree(&mut self, target: &RelPath) -> Result<StagedTree<'_>> {
+        self.fitting(target, OperationKind::PutTree)?;
+        let (area, stage) = self.area(target)?;
+        let slot = PathBuf::from(self.operations.len().to_string());
+        // An earlier tree may have been begun and not finished.
+        stage.remove_tree(&slot)?;
+        stage.make_dir(&slot, Readers::Everyone)?;
+        let root = stage.create_parts(&slot, Readers::Everyone)?;
+        let target = target.clone();
+        Ok(StagedTree { transaction: self, target, area, stage, slot, root, above: None, written: 0 })
+    }
+
+    /// Stages a file. One that exists keeps its mode; one that has these bytes already is left alone.
+    ///
+    /// # Errors
+    /// A link or directory on the way or at the target: [`Code::Occupied`].
+    pub fn stage_file(&mut self, target: &RelPath, bytes: &[u8]) -> Result<()> {
+        let existing = self.fitting(target, OperationKind::PutFile)?;
+        if let Some(Kind::File { len, .. }) = existing
+            && len == bytes.len() as u64
+            && self.workspace.read(target, len)?.as_deref() == Some(bytes)
+        {
+            return Ok(());
+        }
+        let (area, stage) = self.area(target)?;
+        let slot = PathBuf::from(self.operations.len().to_string());
+        stage.remove_tree(&slot)?;
+        stage.write_new(&slot, bytes, FileMode::Regular, Readers::Everyone)?;
+        if let Some(mode) = self.workspace.metadata_below(target)?.as_ref().and_then(platform::mode_of) {
+            stage.set_mode(&slot, mode)?;
+        }
+        stage.sync_file(&slot)?;
+        let inode = stage.metadata(&slot)?.as_ref().and_then(platform::inode);
+        self.operations.push(Operation { kind: OperationKind::PutFile, target: target.clone(), area, inode });
+        Ok(())
+    }
+
+    /// Takes a directory away, as a whole. One that is not there is as good as taken away.
+    ///
+    /// # Errors
+    /// A link or file on the way or at the target: [`Code::Occupied`].
+    pub fn remove_tree(&mut self, target: &RelPath) -> Result<()> {
+        self.remove(target, OperationKind::RemoveTree)
+    }
+
+    /// Takes a file away. One that is not there is as good as taken away.
+    ///
+    /// # Errors
+    /// A link or directory on the way or at the target: [`Code::Occupied`].
+    pub fn remove_file(&mut self, target: &RelPath) -> Result<()> {
+        self.remove(target, OperationKind::RemoveFile)
+    }
+
+    fn remove(&mut self, target: &RelPath, kind: OperationKind) -> Result<()> {
+        if self.fitting(target, kind)?.is_none() {
+            return Ok(());
+        }
+        let (area, _) = self.area(target)?;
+        let inode = self.workspace.metadata_below(target)?.as_ref().and_then(platform::inode);
+        self.operations.push(Operation { kind, target: target.clone(), area, inode });
+        Ok(())
+    }
+
+    /// Demands that something or nothing lies at `target`, now and at the commit.
+    ///
+    /// # Errors
+    /// [`Code::Occupied`] or [`Code::NotFound`].
+    pub fn expect(&mut self, target: &RelPath, expectation: Expectation) -> Result<()> {
+        self.check(target, expectation)?;
+        self.expectations.push((target.clone(), expectation));
+        Ok(())
+    }
+
+    fn check(&self, target: &RelPath, expectation: Expectation) -> Result<()> {
+        match (expectation, self.workspace.kind_below(target)?) {
+            (Expectation::Absent, None) | (Expectation::Present, Some(_)) => Ok(()),
+            (Expectation::Absent, Some(Kind::Dir)) if self.workspace.open_below(target)?.names()?.is_empty() => Ok(()),
+            (Expectation::Absent, Some(kind)) => fail!(Code::Occupied, "{target} is taken: {kind} is there that forum did not put there"),
+            (Expectation::Present, None) => fail!(Code::NotFound, "{target} is gone"),
+        }
+    }
+
+    /// Makes the change: all of it, or none of it and an error.
+    ///
+    /// # Errors
+    /// What the file system said. The workspace is as it was, unless the message says that the next run finishes.
+    pub fn commit(mut self) -> Result<()> {
+        for (target, expectation) in &self.expectations {
+            self.check(target, *expectation)?;
+        }
+        self.disjoint()?;
+        let Some(forum) = self.forum.as_ref() else { return Ok(()) };
+        if self.operations.is_empty() {
+            return self.clean();
+        }
+        self.sync_stages()?;
+        let journal = Journal::new(self.missing_parents()?, self.areas.clone(), self.operations.clone());
+        journal.write(forum)?;
+        let change = Change { workspace: &self.workspace, forum, journal: &journal };
+        if let Err(error) = change.roll_forward() {
+            if let Err(again) = change.roll_back() {
+                self.cleans = false;
+                return Err(error.context(format!(
+                    "half of the change is made and could not be undone ({again:#}); the next run of forum finishes it"
+                )));
+            }
+            return Err(error);
+        }
+        // The change is made. What cannot be cleaned up now, the next run cleans up.
+        let _ = self.clean();
+        self.cleans = false;
+        Ok(())
+    }
+
+    fn clean(&self) -> Result<()> {
+        let Some(forum) = self.forum.as_ref() else { return Ok(()) };
+        clean(&self.workspace, forum, &self.areas)
+    }
+
+    /// What lies at a target, if the operation can be done to it.
+    fn fitting(&self, target: &RelPath, kind: OperationKind) -> Result<Option<Kind>> {
+        apply::check_target(target)?;
+        match self.workspace.kind_below(target)? {
+            Some(found) if !kind.fits(found) => {
+                fail!(Code::Occupied, "{target} is {found}; forum replaces only what it put there, and follows no links")
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// No target inside another: their order would matter.
+    fn disjoint(&self) -> Result<()> {
+        let mut keys: Vec<_> =
+            self.operations.iter().map(|o| (collision_key(o.target.as_str()).replace('/', "\0") + "\0", &o.target)).collect();
+        keys.sort();
+        for pair in keys.windows(2) {
+            if pair[1].0.starts_with(&pair[0].0) {
+                fail!(Code::Occupied, "{} and {} cannot change in one step: one lies in the other", pair[0].1, pair[1].1);
+            }
+        }
+        Ok(())
+    }
+
+    fn missing_parents(&self) -> Result<Vec<RelPath>> {
+        let mut missing = Vec::new();
+        for operation in &self.operations {
+            let mut above = operation.target.parent();
+            while let Some(path) = above {
+                above = path.parent();
+                if self.workspace.find_below(&path)?.is_none() && !missing.contains(&path) {
+                    missing.push(path);
+                }
+            }
+        }
+        missing.sort();
+        Ok(missing)
+    }
+
+    fn sync_stages(&self) -> Result<()> {
+        let Some(forum) = self.forum.as_ref() else { return Ok(()) };
+        for beside in &self.areas {
+            let area = self.workspace.open_below(beside)?;
+            sync_area(&area)?;
+            if let Some(above) = beside.parent() {
+                self.workspace.open_below(&above)?.sync()?;
+            }
+        }
+        sync_area(forum)?;
+        self.workspace.sync()
+    }
+
+    /// The stage for a target: its number and directory. Made on first use.
+    fn area(&mut self, target: &RelPath) -> Result<(Option<usize>, Dir)> {
+        if self.forum.is_none() {
+            self.forum = Some(self.open_forum()?);
+        }
+        let Some(forum) = self.forum.as_ref() else { fail!(Code::Internal, "no stage for {target}") };
+        let Some(above) = self.other_file_system(forum, target)? else { return Ok((None, make_area(forum)?)) };
+        if let Some(number) = self.areas.iter().position(|area| area.parent().as_ref() == Some(&above)) {
+            return Ok((Some(number), make_area(&self.workspace.open_below(&self.areas[number])?)?));
+        }
+        let beside = above.join(&format!("{BESIDE}{:016x}", super::random()).parse()?)?;
+        self.areas.push(beside.clone());
+        // The name is on the disk before the directory, so that no kill leaves one that nobody knows.
+        apply::write_json(forum, AREAS, &self.areas)?;
+        let area = self.workspace.create_below(&beside)?;
+        Ok((Some(self.areas.len() - 1), make_area(&area)?))
+    }
+
+    /// The innermost existing directory above `target`, if it lies on another file system than the workspace.
+    fn other_file_system(&self, forum: &Dir, target: &RelPath) -> Result<Option<RelPath>> {
+        let mut above = target.parent();
+        while let Some(path) = above {
+            if let Some(dir) = self.workspace.find_below(&path)? {
+                return Ok(if forum.shares_file_system(&dir)? { None } else { Some(path) });
+            }
+            above = path.parent();
+        }
+        Ok(None)
+    }
+
+    fn open_forum(&self) -> Result<Dir> {
+        let name = Path::new(FORUM);
+        if let Some(forum) = self.workspace.child(name)? {
+            if is_interrupted(&forum)? {
+                fail!(
+                    Code::Occupied,
+                    "{} holds a change that was cut off; run any command of forum here to finish it",
+                    forum.path().display()
+                );
+            }
+            self.ignore_all(&forum)?;
+            return Ok(forum);
+        }
+        let made = self.workspace.create_parts(name, Readers::Everyone).and_then(|forum| self.ignore_all(&forum).map(|()| forum));
+        if made.is_err()
+            && let Ok(Some(forum)) = self.workspace.child(name)
+        {
+            let _ = clean(&self.workspace, &forum, &[]);
+        }
+        made
+    }
+
+    #[expect(clippy::unused_self, reason = "reads as what the transaction does to its directory")]
+    fn ignore_all(&self, forum: &Dir) -> Result<()> {
+        match forum.kind(Path::new(IGNORE))? {
+            Some(_) => Ok(()),
+            None => forum.write_new(Path::new(IGNORE), IGNORE_ALL, FileMode::Regular, Readers::Everyone),
+        }
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if self.cleans {
+            let _ = self.clean();
+        }
+    }
+}
+
+/// A directory that is being written, file by file.
+#[derive(Debug)]
+pub struct StagedTree<'t> {
+    transaction: &'t mut Transaction,
+    target: RelPath,
+    area: Option<usize>,
+    stage: Dir,
+    slot: PathBuf,
+    root: Dir,
+    /// The directory of the file before: files come sorted, so it is mostly that of the next one.
+    above: Option<(PathBuf, Dir)>,
+    written: usize,
+}
+
+impl StagedTree<'_> {
+    /// Writes one file and the directories above it.
+    ///
+    /// # Errors
+    /// When it exists already or the disk refuses.
+    pub fn write(&mut self, path: &RelPath, mode: FileMode, bytes: &[u8]) -> Result<()> {
+        self.write_native(&path.to_path(), mode, bytes)
+    }
+
+    /// As [`Self::write`], for names that come from this very disk and that another platform might not take.
+    ///
+    /// # Errors
+    /// As [`Self::write`]; and when the path leads upwards.
+    pub fn write_native(&mut self, path: &Path, mode: FileMode, bytes: &[u8]) -> Result<()> {
+        let name = self.enter(path)?;
+        self.dir().write_new(&name, bytes, mode, Readers::Everyone)
+    }
+
+    /// Makes a symbolic link with this text, as the receiver had it.
+    ///
+    /// # Errors
+    /// As [`Self::write_native`].
+    pub fn link_native(&mut self, path: &Path, text: &Path) -> Result<()> {
+        let name = self.enter(path)?;
+        self.dir().make_link(&name, text)
+    }
+
+    /// Makes a directory, which may stay empty.
+    ///
+    /// # Errors
+    /// As [`Self::write_native`].
+    pub fn directory_native(&mut self, path: &Path) -> Result<()> {
+        self.root.create_parts(path, Readers::Everyone).map(|_| ())
+    }
+
+    fn enter(&mut self, path: &Path) -> Result<PathBuf> {
+        let all = parts(path)?;
+        let Some((name, above)) = all.split_last() else { fail!(Code::UnsafeContent, "a file without a name cannot be written") };
+        let above: PathBuf = above.iter().collect();
+        if self.above.as_ref().is_none_or(|(path, _)| *path != above) {
+            let dir = self.root.create_parts(&above, Readers::Everyone)?;
+            self.above = Some((above, dir));
+        }
+        self.written += 1;
+        Ok(PathBuf::from(name))
+    }
+
+    fn dir(&self) -> &Dir {
+        self.above.as_ref().map_or(&self.root, |(_, dir)| dir)
+    }
+
+    /// Brings the directory to the disk and adds it to the change.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn finish(self) -> Result<()> {
+        if self.written < SYNC_EACH || !self.root.sync_file_system()? {
+            sync_tree(&self.root)?;
+        }
+        let inode = self.stage.metadata(&self.slot)?.as_ref().and_then(platform::inode);
+        self.transaction.operations.push(Operation { kind: OperationKind::PutTree, target: self.target, area: self.area, inode });
+        Ok(())
+    }
+}
+
+/// Syncs every file and directory below.
+pub(super) fn sync_tree(root: &Dir) -> Result<()> {
+    for entry in root.list(Limits { entries: usize::MAX, depth: usize::MAX })? {
+        let path = entry.path.native();
+        let above = root.create_parts(path.parent().unwrap_or(Path::new("")), Readers::Everyone)?;
+        let name = PathBuf::from(path.file_name().unwrap_or_default());
+        match entry.kind {
+            Kind::File { .. } => above.sync_file(&name)?,
+            Kind::Dir => above.child(&name)?.map_or(Ok(()), |dir| dir.sync())?,
+            Kind::Link | Kind::Special => {}
+        }
+    }
+    root.sync()
+}
+
+fn make_area(area: &Dir) -> Result<Dir> {
+    area.create_parts(Path::new(OLD), Readers::Everyone)?;
+    area.create_parts(Path::new(STAGE), Readers::Everyone)
+}
+
+fn sync_area(area: &Dir) -> Result<()> {
+    for name in [STAGE, OLD] {
+        if let Some(dir) = area.child(Path::new(name))? {
+            dir.sync()?;
+        }
+    }
+    area.sync()
+}
+
+/// Whether a run was cut off here.
+fn is_interrupted(forum: &Dir) -> Result<bool> {
+    for name in [JOURNAL, STAGE, OLD, AREAS] {
+        if forum.kind(Path::new(name))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Finishes or throws away what a run that was cut off left behind. The caller holds the workspace's lock.
+///
+/// # Errors
+/// A `.forum` that forum did not make: [`Code::Occupied`] or [`Code::InvalidWorkspace`].
+pub fn recover(workspace: &Path) -> Result<Recovered> {
+    let workspace = Dir::open(workspace)?;
+    let Some(forum) = workspace.child(Path::new(FORUM))? else { return Ok(Recovered::Nothing) };
+    let areas: Vec<RelPath> = apply::read_json(&forum, AREAS)?.unwrap_or_default();
+    if !areas.iter().all(apply::is_beside) {
+        fail!(Code::InvalidWorkspace, "{} names what forum never made", forum.show(Path::new(AREAS)));
+    }
+    if let Some(journal) = Journal::read(&forum)? {
+        Change { workspace: &workspace, forum: &forum, journal: &journal }.roll_forward()?;
+        clean(&workspace, &forum, &journal.areas)?;
+        return Ok(Recovered::Finished);
+    }
+    let interrupted = is_interrupted(&forum)?;
+    let left = forum.names()?.iter().all(|name| name == Path::new(IGNORE) || name.extension().is_some_and(|e| e == "new"));
+    if !interrupted && !left {
+        return Ok(Recovered::Nothing);
+    }
+    clean(&workspace, &forum, &areas)?;
+    Ok(Recovered::Discarded)
+}
+
+/// Removes what a change needed. The journal goes first: without it, what is staged means nothing.
+fn clean(workspace: &Dir, forum: &Dir, areas: &[RelPath]) -> Result<()> {
+    forum.remove_file(Path::new(JOURNAL))?;
+    forum.sync()?;
+    for beside in areas {
+        if let Some(above) = beside.parent().map_or_else(|| workspace.try_clone().map(Some), |above| workspace.find_below(&above))? {
+            above.remove_tree(Path::new(beside.file_name()))?;
+        }
+    }
+    for name in [STAGE, OLD, AREAS, "journal.json.new", "stage.json.new"] {
+        forum.remove_tree(Path::new(name))?;
+    }
+    let ignore = Path::new(IGNORE);
+    if forum.names()?.iter().any(|name| name != ignore) {
+        return Ok(());
+    }
+    if let Some(Kind::File { .. }) = forum.kind(ignore)?
+        && forum.read_native(ignore, 1024)?.is_some_and(|text| IGNORE_ALL.starts_with(&text))
+    {
+        forum.remove_file(ignore)?;
+    }
+    if forum.names()?.is_empty() {
+        workspace.remove_dir(Path::new(FORUM))?;
+    }
+    Ok(())
+}
