@@ -105,7 +105,9 @@ impl Lock {
             .and_then(toml::Value::as_integer);
         match format {
             Some(FORMAT) => {}
-            Some(later) if later > FORMAT => return Err(fail(&format!("has format {later}, which a newer forum wrote")).hint("update forum")),
+            Some(later) if later > FORMAT => {
+                return Err(fail(&format!("has format {later}, which a newer forum wrote")).hint("update forum"));
+            }
             _ => return Err(fail("does not begin with `format = 1`").hint(repair)),
         }
         let raw: RawLock = toml::from_str(text).map_err(|e| fail(e.to_string().trim_end()).hint(repair))?;

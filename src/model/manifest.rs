@@ -192,7 +192,8 @@ mod tests {
 
     #[test]
     fn needs_are_read_sorted_and_once() {
-        let text = format!("{HEAD}[needs]\ntasks = [\"Frends.Web\", \"Frends.Sql  >=1.1.31\", \"Frends.Web\"]\nenvironment = [\"B\", \"A\"]\n");
+        let text =
+            format!("{HEAD}[needs]\ntasks = [\"Frends.Web\", \"Frends.Sql  >=1.1.31\", \"Frends.Web\"]\nenvironment = [\"B\", \"A\"]\n");
         let needs = parse(&text).expect("a manifest").needs;
         let sql = TaskNeed { package: "Frends.Sql".into(), version: ">=1.1.31".into() };
         assert_eq!(needs.tasks, [sql, TaskNeed { package: "Frends.Web".into(), version: String::new() }]);
