@@ -128,9 +128,7 @@ impl Variable {
             VariableKind::Integer => {
                 Answer::Integer(text.parse().map_err(|_| self.refuse(name, text, "it must be a whole number of at most 64 bits"))?)
             }
-            VariableKind::Boolean => {
-                Answer::Boolean(text.parse().map_err(|_| self.refuse(name, text, "it must be `true` or `false`"))?)
-            }
+            VariableKind::Boolean => Answer::Boolean(text.parse().map_err(|_| self.refuse(name, text, "it must be `true` or `false`"))?),
         };
         self.check_rules(name, &answer)?;
         Ok(answer)
@@ -168,8 +166,11 @@ impl Variable {
             return Err(Failure::new(Code::InvalidManifest, format!("variable `{name}` is a choice without `choices`")));
         }
         if let Some(default) = &self.default {
-            self.check_answer(name, default)
-                .map_err(|broken| Failure { code: Code::InvalidManifest, message: format!("the default breaks its own rule: {broken}"), ..broken })?;
+            self.check_answer(name, default).map_err(|broken| Failure {
+                code: Code::InvalidManifest,
+                message: format!("the default breaks its own rule: {broken}"),
+                ..broken
+            })?;
         }
         Ok(())
     }
@@ -181,11 +182,17 @@ impl Variable {
         }
         if !self.choices.is_empty() && !self.choices.contains(&text) {
             // The choices of a secret would give the secret away.
-            let rule = if self.is_secret() { "it is none of its choices".to_owned() } else { format!("it must be one of {}", self.choices.join(", ")) };
+            let rule = if self.is_secret() {
+                "it is none of its choices".to_owned()
+            } else {
+                format!("it must be one of {}", self.choices.join(", "))
+            };
             return Err(self.refuse(name, &text, &rule));
         }
         match (self.compiled_pattern(name)?, &self.pattern) {
-            (Some(regex), Some(pattern)) if !regex.is_match(&text) => Err(self.refuse(name, &text, &format!("it must match the pattern {pattern}"))),
+            (Some(regex), Some(pattern)) if !regex.is_match(&text) => {
+                Err(self.refuse(name, &text, &format!("it must match the pattern {pattern}")))
+            }
             _ => Ok(()),
         }
     }
@@ -313,7 +320,13 @@ mod tests {
 
     #[test]
     fn a_variable_must_keep_its_own_rules() {
-        for bad in ["pattern = \"(\"", "type = \"choice\"", "type = \"integer\"\ndefault = \"x\"", "default = \"x\"\npattern = \"y\"", "default = 1"] {
+        for bad in [
+            "pattern = \"(\"",
+            "type = \"choice\"",
+            "type = \"integer\"\ndefault = \"x\"",
+            "default = \"x\"\npattern = \"y\"",
+            "default = 1",
+        ] {
             let failure = variable(bad).validate("the-name").expect_err(bad);
             assert_eq!(failure.code, Code::InvalidManifest, "{bad}");
             assert!(failure.message.contains("the-name"));
