@@ -136,6 +136,9 @@ pub enum VersionState<'a> {
 }
 
 /// Why an index file cannot be used.
+///
+/// It is no `std::error::Error`, so that it cannot slip into `anyhow` with its code
+/// unseen: it goes there as the [`Failure`] that it holds.
 #[derive(Debug, Clone)]
 pub enum IndexError {
     /// A newer forum wrote it. Lists skip such a component and name it.
@@ -203,13 +206,6 @@ impl IndexError {
 impl fmt::Display for IndexError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.failure().fmt(f)
-    }
-}
-
-impl std::error::Error for IndexError {
-    /// Lets [`Failure::of`] find code and hints.
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        None
     }
 }
 

@@ -62,6 +62,14 @@ fn a_newer_format_is_told_from_a_broken_file() {
 }
 
 #[test]
+fn the_code_survives_on_the_way_to_the_user() {
+    let through = || -> anyhow::Result<IndexFile> { Ok(parse("format = 7").map_err(Failure::from)?) };
+    let failure = Failure::of(&through().expect_err("newer"));
+    assert_eq!(failure.code, Code::InvalidRegistry);
+    assert!(!failure.hints.is_empty());
+}
+
+#[test]
 fn each_rule_is_named() {
     assert!(rule("format = 1\nid = \"kungsbacka/pupil-system\"").contains("kungsbacka/pupil-system"));
     assert!(rule(&format!("{HEAD}{}{}", record("1.0.0"), record("1.0.0"))).contains("1.0.0 twice"));
