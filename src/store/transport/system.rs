@@ -1,1 +1,211 @@
-//! The user's own `git` as transport.
+//! The engine for everyone with git: partial fetches through the user's own git.
+//!
+//! The URL goes in with `-c remote.forum.url`, because `git fetch --filter URL`
+//! would write it, password included, into the repository's configuration. The
+//! promisor settings go the same way, so the cache repository stays a plain one
+//! that libgit2 opens.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::error::{Code, Failure};
+use crate::model::digest::ObjectId;
+
+use super::process::{Call, Output};
+use super::{FULL_MARK, History, INCOMING, Job, Transport, wording};
+
+/// The oldest git that does all this (`fetch --refetch`).
+const OLDEST: (u32, u32) = (2, 36);
+
+/// The mark of a repository whose server ignored the filter; the user was told.
+const UNFILTERED_MARK: &str = "forum-unfiltered";
+
+/// Settings for every run, above the user's own.
+const SETTINGS: [&str; 13] = [
+    "protocol.ext.allow=never",
+    "core.hooksPath=/dev/null",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "fetch.fsckObjects=false",
+    "transfer.fsckObjects=false",
+    "fetch.prune=false",
+    "fetch.writeCommitGraph=false",
+    "fetch.recurseSubmodules=no",
+    "submodule.recurse=false",
+    "remote.forum.promisor=true",
+    "remote.forum.partialclonefilter=blob:none",
+    "fetch.bundleURI=",
+];
+
+/// A git of 2.36 or newer.
+#[derive(Debug, Clone)]
+pub struct Git {
+    program: PathBuf,
+}
+
+impl Git {
+    /// Takes a git, found on PATH where `program` is a bare name.
+    ///
+    /// # Errors
+    /// [`Code::Usage`] where it does not run or is too old.
+    pub fn at(program: &Path) -> Result<Self, Failure> {
+        let wrong = |why: &str| Failure::new(Code::Usage, format!("git 2.36 or newer is needed, but {} {why}", program.display()));
+        let call = Call {
+            program,
+            directory: Path::new("."),
+            arguments: vec!["--version".into()],
+            input: Vec::new(),
+            timeout: Duration::from_secs(30),
+            terminal: false,
+            progress: &|_| (),
+        };
+        let output = call.run().map_err(|_| wrong("does not run"))?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        match version_of(&said) {
+            Some(version) if version >= OLDEST => Ok(Self { program: program.to_owned() }),
+            Some((major, minor)) => Err(wrong(&format!("is version {major}.{minor}"))),
+            None => Err(wrong("does not say its version")),
+        }
+    }
+
+    /// Runs git in the job's repository with the remote `forum` standing for its address.
+    ///
+    /// The arguments must put `--end-of-options` or `--` before what a stranger wrote. A failure
+    /// of git itself is in the output; [`Git::failure`] puts it into words.
+    ///
+    /// # Errors
+    /// [`Code::Unreachable`] where the server falls silent.
+    pub fn run<A: Into<OsString>>(&self, job: &Job<'_>, arguments: impl IntoIterator<Item = A>, input: Vec<u8>) -> anyhow::Result<Output> {
+        let mut all: Vec<OsString> = Vec::new();
+        let seconds = job.timeout.as_secs().max(1);
+        let own = [format!("remote.forum.url={}", job.address), "http.lowSpeedLimit=1".to_owned(), format!("http.lowSpeedTime={seconds}")];
+        for setting in SETTINGS.into_iter().map(str::to_owned).chain(own) {
+            all.extend(["-c".into(), setting.into()]);
+        }
+        all.push("--git-dir".into());
+        all.push(job.repository.into());
+        all.extend(arguments.into_iter().map(Into::into));
+        let call = Call {
+            program: &self.program,
+            directory: job.repository,
+            arguments: all,
+            input,
+            timeout: job.timeout,
+            terminal: job.terminal,
+            progress: job.progress,
+        };
+        call.run().with_context(|| format!("asking {}", job.address))
+    }
+
+    /// What a failed run means.
+    #[must_use]
+    pub fn failure(output: &Output, job: &Job<'_>) -> Failure {
+        wording::failure(&output.stderr, job.address)
+    }
+
+    fn fetch(&self, job: &Job<'_>, options: &[&str], wants: Wants<'_>) -> anyhow::Result<Output> {
+        let mut arguments = Vec::new();
+        let mut input = String::new();
+        if let Wants::Objects(ids) = wants {
+            // Told what we have, the server would leave out what it thinks comes with it.
+            arguments.extend(["-c", "fetch.negotiationAlgorithm=noop"]);
+            input = ids.iter().map(|id| format!("{id}\n")).collect();
+        }
+        arguments.extend(["fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"]);
+        arguments.extend(options);
+        let main = format!("+refs/heads/main:{INCOMING}");
+        match wants {
+            Wants::Main => arguments.extend(["--end-of-options", "forum", &main]),
+            Wants::Objects(_) => arguments.extend(["--stdin", "--end-of-options", "forum"]),
+        }
+        self.run(job, arguments, input.into_bytes())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Wants<'a> {
+    Main,
+    Objects(&'a [ObjectId]),
+}
+
+impl Transport for Git {
+    fn name(&self) -> &'static str {
+        "git"
+    }
+
+    fn fetch_main(&self, job: &Job<'_>, history: History) -> anyhow::Result<Vec<String>> {
+        let full = job.repository.join(FULL_MARK).exists();
+        let shallow = fs::metadata(job.repository.join("shallow")).is_ok_and(|data| data.len() > 0);
+        let options: &[&str] = match history {
+            History::Newest if !full => &["--depth=1", "--filter=blob:none"],
+            History::Onward if !full => &["--filter=blob:none"],
+            History::Newest | History::Onward => &["--no-filter"],
+            History::Commits if !shallow => return Ok(Vec::new()),
+            History::Commits => &["--unshallow", "--filter=tree:0"],
+            History::Everything if shallow => &["--refetch", "--no-filter", "--unshallow"],
+            History::Everything => &["--refetch", "--no-filter"],
+        };
+        let output = self.fetch(job, options, Wants::Main)?;
+        if !output.success {
+            return Err(Self::failure(&output, job).into());
+        }
+        if output.stderr.contains("filtering not recognized") && !job.repository.join(UNFILTERED_MARK).exists() {
+            fs::write(job.repository.join(UNFILTERED_MARK), "").context("marking the cache repository")?;
+            return Ok(vec![format!("{} does not serve parts of its history, so more is fetched than needed", job.address)]);
+        }
+        Ok(Vec::new())
+    }
+
+    fn fetch_objects(&self, job: &Job<'_>, ids: &[ObjectId]) -> anyhow::Result<Vec<String>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let output = self.fetch(job, &["--no-filter"], Wants::Objects(ids))?;
+        if output.success {
+            return Ok(Vec::new());
+        }
+        if !refuses_ids(&output.stderr) {
+            return Err(Self::failure(&output, job).into());
+        }
+        let mark = job.repository.join(FULL_MARK);
+        let known = mark.exists();
+        let mut notes = self.fetch_main(job, History::Everything)?;
+        if !known {
+            fs::write(mark, "").context("marking the cache repository")?;
+            notes.push(format!("{} does not serve single objects, so all of `main` is fetched", job.address));
+        }
+        Ok(notes)
+    }
+}
+
+/// The servers' words for: no object but those that a branch points at.
+fn refuses_ids(talk: &str) -> bool {
+    talk.contains("unadvertised object") || talk.contains("not our ref") || talk.contains("does not support --filter")
+}
+
+fn version_of(said: &str) -> Option<(u32, u32)> {
+    let mut numbers = said.trim().strip_prefix("git version ")?.split(['.', ' ', '-']);
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read() {
+        assert_eq!(version_of("git version 2.47.3\n"), Some((2, 47)));
+        assert_eq!(version_of("git version 2.39.5 (Apple Git-154)"), Some((2, 39)));
+        assert_eq!(version_of("git version 2.45.1.windows.1"), Some((2, 45)));
+        assert_eq!(version_of("hello"), None);
+    }
+
+    #[test]
+    fn a_program_that_is_no_git_is_refused() {
+        assert_eq!(Git::at(Path::new("/nonexistent/git")).expect_err("no git").code, Code::Usage);
+    }
+}

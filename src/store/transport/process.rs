@@ -1,0 +1,171 @@
+//! Runs git as a child that cannot ask, stall or outlive us.
+//!
+//! A server that sends nothing is given up (safety page, 7): git's own low-speed
+//! limit covers http, and a watchdog on the progress that git writes to stderr
+//! covers everything else. Off a terminal git gets a process group of its own, so
+//! that its helpers (`git-remote-https`, `ssh`) end with it.
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use crate::error::{Code, Failure};
+
+use super::wording;
+
+/// What would make git work on another repository than the one we name.
+const TAKEN_OUT: [&str; 9] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_COMMON_DIR",
+    "GIT_SHALLOW_FILE",
+];
+
+/// The most that is kept of what git says.
+const MOST_OUTPUT: usize = 1 << 20;
+
+/// How often a slow but talking server may use up the time-out before it is given up all the same.
+const DEADLINE_FACTOR: u32 = 60;
+
+/// What git said and how it ended.
+#[derive(Debug, Clone, Default)]
+pub struct Output {
+    /// Whether it ended with status 0.
+    pub success: bool,
+    /// Its data.
+    pub stdout: Vec<u8>,
+    /// Its talk, progress included.
+    pub stderr: String,
+}
+
+/// One run of git.
+pub(super) struct Call<'a> {
+    pub(super) program: &'a Path,
+    pub(super) directory: &'a Path,
+    pub(super) arguments: Vec<OsString>,
+    pub(super) input: Vec<u8>,
+    pub(super) timeout: Duration,
+    pub(super) terminal: bool,
+    pub(super) progress: &'a dyn Fn(&str),
+}
+
+enum Piece {
+    Out(Vec<u8>),
+    Talk(Vec<u8>),
+}
+
+impl Call<'_> {
+    fn command(&self) -> Command {
+        let mut command = Command::new(self.program);
+        command.args(&self.arguments).current_dir(self.directory);
+        for name in TAKEN_OUT {
+            command.env_remove(name);
+        }
+        command.env("LC_ALL", "C").env_remove("LANGUAGE").env("GIT_NO_LAZY_FETCH", "1");
+        if !self.terminal {
+            command.env("GIT_TERMINAL_PROMPT", "0");
+            #[cfg(unix)]
+            std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs it to its end, or kills it when it falls silent.
+    pub(super) fn run(self) -> anyhow::Result<Output> {
+        let mut child = self.command().spawn().with_context(|| format!("starting {}", self.program.display()))?;
+        let pieces = listen(&mut child);
+        if let Some(mut stdin) = child.stdin.take() {
+            let input = self.input.clone();
+            // A child that ends early closes the pipe: its own message tells why.
+            std::thread::spawn(move || stdin.write_all(&input).ok());
+        }
+        let mut output = Output::default();
+        let gathered = self.gather(&pieces, &mut output);
+        if let Err(failure) = gathered {
+            self.kill(&mut child);
+            return Err(failure.into());
+        }
+        output.success = child.wait().context("waiting for git")?.success();
+        Ok(output)
+    }
+
+    fn gather(&self, pieces: &Receiver<Piece>, output: &mut Output) -> Result<(), Failure> {
+        // A person who is asked for a password needs longer than a server.
+        let silence = if self.terminal { self.timeout * 10 } else { self.timeout + Duration::from_secs(5) };
+        let deadline = Instant::now() + self.timeout * DEADLINE_FACTOR;
+        let mut phase = String::new();
+        loop {
+            match pieces.recv_timeout(silence) {
+                Ok(Piece::Out(bytes)) => {
+                    if output.stdout.len() < MOST_OUTPUT {
+                        output.stdout.extend(bytes);
+                    }
+                }
+                Ok(Piece::Talk(bytes)) => {
+                    if output.stderr.len() < MOST_OUTPUT {
+                        output.stderr.push_str(&String::from_utf8_lossy(&bytes));
+                    }
+                    if let Some(now) = wording::phase(&output.stderr).filter(|now| *now != phase) {
+                        (self.progress)(&now);
+                        phase = now;
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(Failure::new(Code::Unreachable, format!("the server sent nothing for {} seconds", self.timeout.as_secs())));
+                }
+            }
+            if Instant::now() > deadline {
+                let minutes = (self.timeout * DEADLINE_FACTOR).as_secs() / 60;
+                return Err(Failure::new(Code::Unreachable, format!("the server did not come to an end within {minutes} minutes")));
+            }
+        }
+    }
+
+    fn kill(&self, child: &mut Child) {
+        #[cfg(unix)]
+        if !self.terminal {
+            let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+            if let Some(group) = group {
+                // It may have ended by itself meanwhile.
+                rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
+            }
+        }
+        child.kill().ok();
+        child.wait().ok();
+    }
+}
+
+/// Reads both outputs in threads, for a pipe that nobody reads blocks the child.
+fn listen(child: &mut Child) -> Receiver<Piece> {
+    let (sender, receiver) = channel();
+    let forward = |mut pipe: Box<dyn Read + Send>, wrap: fn(Vec<u8>) -> Piece| {
+        let sender = sender.clone();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+                if sender.send(wrap(buffer[..count].to_vec())).is_err() {
+                    break;
+                }
+            }
+        });
+    };
+    if let Some(pipe) = child.stdout.take() {
+        forward(Box::new(pipe), Piece::Out);
+    }
+    if let Some(pipe) = child.stderr.take() {
+        forward(Box::new(pipe), Piece::Talk);
+    }
+    receiver
+}

@@ -1,0 +1,134 @@
+//! What git and servers say, turned into our codes and into text that a terminal can bear.
+//!
+//! git has one exit status for all failures, so its words decide (with `LC_ALL=C`).
+//! A server's text carries whatever the server likes: control characters are escaped
+//! and credentials taken out before anyone sees it (safety page, 9).
+
+use std::fmt::Write as _;
+
+use crate::error::{Code, Failure};
+use crate::model::address::{Address, without_credentials};
+
+/// Words of git, in lower case, and what they mean; the first that fits decides.
+const MEANINGS: [(Code, &[&str]); 4] = [
+    (
+        Code::Auth,
+        &[
+            "could not read username",
+            "could not read password",
+            "authentication failed",
+            "permission denied (",
+            "error: 401",
+            "status code: 401",
+            "terminal prompts disabled",
+            "host key verification failed",
+        ],
+    ),
+    (Code::Denied, &["error: 403", "status code: 403", "access denied", "permission denied", "not allowed to"]),
+    (Code::InvalidRegistry, &["couldn't find remote ref", "mismatched algorithms", "wrong object format", "unknown object format"]),
+    (Code::Unreachable, &[""]),
+];
+
+/// Control characters as `\u{1b}`, except that nothing is kept of line ends but a space.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.trim().chars() {
+        match c {
+            '\n' | '\r' => out.push(' '),
+            c if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+                // Writing to a string cannot fail.
+                write!(out, "\\u{{{:x}}}", u32::from(c)).ok();
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The failure that git's or libgit2's words stand for.
+pub(super) fn failure(talk: &str, address: &Address) -> Failure {
+    let said = essence(talk);
+    let lower = talk.to_lowercase();
+    let code =
+        MEANINGS.iter().find(|(_, words)| words.iter().any(|word| lower.contains(word))).map_or(Code::Unreachable, |(code, _)| *code);
+    match code {
+        Code::Auth => Failure::new(code, format!("{address} wants other credentials than it got: {said}"))
+            .hint(format!("sign in once with: git ls-remote {address}")),
+        Code::Denied => Failure::new(code, format!("{address} refuses us: {said}")).hint("ask the registry's maintainers for read access"),
+        Code::InvalidRegistry if lower.contains("remote ref") => {
+            Failure::new(code, format!("{address} has no branch `main`, so it is no registry"))
+        }
+        Code::InvalidRegistry => {
+            Failure::new(code, format!("{address} is a repository with SHA-256 objects; registries have SHA-1 objects ({said})"))
+        }
+        _ => Failure::new(Code::Unreachable, format!("{address} cannot be reached: {said}"))
+            .hint("check the address and the network")
+            .hint("--offline works with what the cache holds"),
+    }
+}
+
+/// The phase in git's progress that `talk` ends with: `Receiving objects`.
+pub(super) fn phase(talk: &str) -> Option<String> {
+    let from = talk.len().saturating_sub(400);
+    let tail = talk.get(from..).unwrap_or(talk);
+    let line = tail.trim_end_matches(['\r', '\n']).rsplit(['\r', '\n']).next()?;
+    let line = line.strip_prefix("remote: ").unwrap_or(line);
+    let (words, rest) = line.split_once(':')?;
+    (rest.contains('%') && words.len() < 40).then(|| escaped(words))
+}
+
+/// The lines that tell why, without progress; at most a few hundred characters.
+fn essence(talk: &str) -> String {
+    let lines = talk.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty() && !is_progress(line));
+    let mut kept: Vec<_> = lines.collect();
+    kept.drain(..kept.len().saturating_sub(4));
+    let text = without_credentials(&escaped(&kept.join("; ")));
+    match text.char_indices().nth(600) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None if text.is_empty() => "no reason was given".to_owned(),
+        None => text,
+    }
+}
+
+fn is_progress(line: &str) -> bool {
+    line.contains("% (") || line.contains(", done") || line.starts_with("remote: Total") || line.starts_with("remote: Enumerating")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_git_become_codes() {
+        let address = Address::parse("https://h.example/kommun.git").expect("an address");
+        for (talk, code) in [
+            ("fatal: could not read Username for 'https://h': terminal prompts disabled", Code::Auth),
+            ("git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.", Code::Auth),
+            ("fatal: Authentication failed for 'https://h/'", Code::Auth),
+            ("fatal: unable to access 'https://h/': The requested URL returned error: 403", Code::Denied),
+            ("remote: Not Found\nfatal: repository 'https://h/' not found", Code::Unreachable),
+            ("fatal: unable to access 'https://h/': Could not resolve host: h", Code::Unreachable),
+            ("fatal: protocol error: bad line length character: <htm", Code::Unreachable),
+            ("fatal: couldn't find remote ref refs/heads/main", Code::InvalidRegistry),
+            ("fatal: mismatched algorithms: client sha1; server sha256", Code::InvalidRegistry),
+            ("", Code::Unreachable),
+        ] {
+            assert_eq!(failure(talk, &address).code, code, "{talk}");
+        }
+    }
+
+    #[test]
+    fn a_servers_text_is_harmless() {
+        let address = Address::parse("https://h.example/kommun.git").expect("an address");
+        let failure = failure("remote: \u{1b}[31mred\u{9b}\nfatal: https://u:secret@h/ bad", &address);
+        assert!(!failure.message.chars().any(char::is_control), "{}", failure.message);
+        assert!(failure.message.contains("\\u{1b}[31mred") && !failure.message.contains("secret"), "{}", failure.message);
+    }
+
+    #[test]
+    fn the_phase_is_the_last_line_of_progress() {
+        assert_eq!(phase("x\rremote: Counting objects:  5% (1/20)\rReceiving objects: 10% (1/10)\r").as_deref(), Some("Receiving objects"));
+        assert_eq!(phase("fatal: no"), None);
+    }
+}
