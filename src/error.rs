@@ -129,7 +129,7 @@ impl Failure {
         if let Some(root) = error.chain().find_map(|e| e.downcast_ref::<Self>()) {
             return Self { code: root.code, message, hints: root.hints.clone() };
         }
-        let io = error.chain().any(|e| e.is::<std::io::Error>());
+        let io = error.chain().any(<dyn std::error::Error>::is::<std::io::Error>);
         Self::new(if io { Code::Io } else { Code::Internal }, message)
     }
 }

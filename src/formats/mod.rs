@@ -1,3 +1,4 @@
 //! What components are made of. Pure.
 
 pub mod json;
+pub mod render;

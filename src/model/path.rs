@@ -89,6 +89,7 @@ impl RelPath {
     }
 
     /// The parts, outermost first.
+    #[must_use = "iterators are lazy"]
     pub fn parts(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('/')
     }

@@ -125,13 +125,13 @@ fn small_random_catalogues_are_solved_exactly_when_trying_all_choices_finds_one(
         // Component n depends on higher ones only, so that there are no circles.
         let mut lines = String::new();
         let mut needs = vec![vec![Vec::new(); 3]; 5];
-        for component in 0..5 {
-            for version in 0..3 {
+        for (component, needs) in needs.iter_mut().enumerate() {
+            for (version, needs) in needs.iter_mut().enumerate() {
                 lines += &format!("aa/c{component} {}.0.0", version + 1);
                 for needed in component + 1..5 {
                     if random(3) == 0 {
                         let major = random(3);
-                        needs[component][version].push((needed, major));
+                        needs.push((needed, major));
                         lines += &format!(" aa/c{needed}@^{}", major + 1);
                     }
                 }

@@ -333,10 +333,6 @@ impl Dir {
         }
     }
 
-    pub(super) fn link_text(&self, name: &Path) -> Result<PathBuf> {
-        self.inner.read_link_contents(name).with_context(|| self.doing("reading the link", name))
-    }
-
     pub(super) fn make_dir(&self, name: &Path, readers: Readers) -> Result<()> {
         let made = faults::step().and_then(|()| platform::make_dir(&self.inner, name, readers));
         made.with_context(|| self.doing("making the directory", name))

@@ -480,3 +480,7 @@ fn clean(workspace: &Dir, forum: &Dir, areas: &[RelPath]) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "journal_tests.rs"]
+mod tests;

@@ -1,0 +1,228 @@
+//! Answers into files: the only way in which a fetched file differs from the published one.
+//!
+//! Every `replace` and `bind` becomes a range of the published bytes and what stands there instead. So texts are
+//! never found inside an answer, and every byte outside those ranges stays (contract, section 4).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::json::{Document, Kind, Pointer, embed, is_number, quote};
+use crate::error::{Code, Failure};
+use crate::model::id::ComponentId;
+use crate::model::path::RelPath;
+use crate::model::variables::{Answer, Answers, Variable};
+use crate::model::written::normalise;
+
+/// A file with the answers in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// What is written.
+    pub bytes: Vec<u8>,
+    /// Lengths between the secret answers, in bytes, with LF for CRLF; empty where the file has no secret.
+    pub pieces: Vec<u64>,
+}
+
+struct Edit {
+    range: Range<usize>,
+    /// None while there is no answer: the placeholder stays.
+    bytes: Option<Vec<u8>>,
+    secret: bool,
+}
+
+/// The files that some variable goes into.
+#[must_use]
+pub fn files_named(variables: &BTreeMap<String, Variable>) -> BTreeSet<&RelPath> {
+    let replaced = variables.values().flat_map(|v| v.replace.iter().map(|r| &r.file));
+    replaced.chain(variables.values().flat_map(|v| v.bind.iter().map(|b| &b.file))).collect()
+}
+
+/// Puts `answers` into one published file of `component`.
+///
+/// # Errors
+/// [`Code::InvalidManifest`] for a count that is wrong, a pointer to nowhere, ranges that overlap; [`Code::Usage`] for
+/// an answer that the place cannot hold. Each names component, file and variable, and no secret.
+pub fn render(
+    component: &ComponentId,
+    file: &RelPath,
+    bytes: &[u8],
+    variables: &BTreeMap<String, Variable>,
+    answers: &Answers,
+) -> Result<Rendered, Failure> {
+    let mut edits = Vec::new();
+    for (name, variable) in variables {
+        let fail = |code, why: String| Failure::new(code, format!("{component}: {file}: variable `{name}`: {why}"));
+        let answer = answers.get(name);
+        let invalid = |why| fail(Code::InvalidManifest, why);
+        for replace in variable.replace.iter().filter(|r| r.file == *file) {
+            let ranges = occurrences(bytes, &replace.text, replace.count).map_err(invalid)?;
+            let text = answer.map(|answer| answer.to_string().into_bytes());
+            edits.extend(ranges.map(|range| Edit { range, bytes: text.clone(), secret: variable.is_secret() }));
+        }
+        for bind in variable.bind.iter().filter(|b| b.file == *file) {
+            let (range, bytes) = bound(bytes, &bind.pointer, answer).map_err(|(code, why)| fail(code, why))?;
+            edits.push(Edit { range, bytes, secret: variable.is_secret() });
+        }
+    }
+    edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
+    if let Some(pair) = edits.windows(2).find(|pair| pair[1].range.start < pair[0].range.end) {
+        let why = format!("{component}: {file}: two variables name the same bytes, from byte {} on", pair[1].range.start);
+        return Err(Failure::new(Code::InvalidManifest, why));
+    }
+    Ok(splice(bytes, &edits))
+}
+
+fn occurrences(bytes: &[u8], text: &str, count: usize) -> Result<impl Iterator<Item = Range<usize>>, String> {
+    if text.is_empty() {
+        return Err("an empty text cannot be replaced".into());
+    }
+    let found: Vec<_> = memchr::memmem::find_iter(bytes, text.as_bytes()).collect();
+    if found.len() != count {
+        return Err(format!("the text `{}` stands there {} times, not {count} times", text.escape_debug(), found.len()));
+    }
+    let length = text.len();
+    Ok(found.into_iter().map(move |at| at..at + length))
+}
+
+type Bound = (Range<usize>, Option<Vec<u8>>);
+
+fn bound(bytes: &[u8], pointer: &str, answer: Option<&Answer>) -> Result<Bound, (Code, String)> {
+    let invalid = |why: String| (Code::InvalidManifest, why);
+    let document = Document::parse(bytes).map_err(|e| invalid(e.to_string()))?;
+    let place: Pointer = pointer.parse().map_err(|e| invalid(format!("pointer `{}`: {e}", pointer.escape_debug())))?;
+    let target = place.locate(&document).map_err(|e| invalid(format!("pointer `{}`: {e}", pointer.escape_debug())))?;
+    let text = answer.map(ToString::to_string);
+    // The answer itself is left out of the message: it may be a secret.
+    let misfit = |what: &str| (Code::Usage, format!("`{pointer}` holds a {what}, which the answer is not"));
+    let token = match (target.kind, text) {
+        (Kind::Null | Kind::Array | Kind::Object, _) => {
+            return Err(invalid(format!("`{pointer}` holds neither text, number nor boolean, so no answer can go there")));
+        }
+        (_, None) => None,
+        (Kind::String, Some(text)) => Some(quote(&text)),
+        (Kind::Number, Some(text)) if is_number(&text) => Some(text),
+        (Kind::Number, Some(_)) => return Err(misfit("number")),
+        (Kind::Boolean, Some(text)) if matches!(text.as_str(), "true" | "false") => Some(text),
+        (Kind::Boolean, Some(_)) => return Err(misfit("boolean")),
+    };
+    Ok((target.span, token.map(|token| embed(&token, target.nesting).into_bytes())))
+}
+
+fn splice(bytes: &[u8], edits: &[Edit]) -> Rendered {
+    let mut out = Vec::with_capacity(bytes.len());
+    let (mut at, mut boundaries) = (0, Vec::new());
+    for edit in edits {
+        let Some(new) = &edit.bytes else { continue };
+        out.extend_from_slice(&bytes[at..edit.range.start]);
+        let start = out.len();
+        out.extend_from_slice(new);
+        at = edit.range.end;
+        if edit.secret {
+            boundaries.push(start..out.len());
+        }
+    }
+    out.extend_from_slice(&bytes[at..]);
+    let pieces = pieces(&out, &boundaries);
+    Rendered { bytes: out, pieces }
+}
+
+/// The lengths between `secrets`, measured in the normalised bytes.
+fn pieces(bytes: &[u8], secrets: &[Range<usize>]) -> Vec<u64> {
+    if secrets.is_empty() {
+        return Vec::new();
+    }
+    let text = !bytes.contains(&0);
+    // A CR counts as gone only where an LF follows it in the whole file.
+    let length = |range: Range<usize>| {
+        let gone = range.clone().filter(|&i| text && bytes[i] == b'\r' && bytes.get(i + 1) == Some(&b'\n')).count();
+        (range.len() - gone) as u64
+    };
+    let ends = secrets.iter().map(|range| range.start).chain([bytes.len()]);
+    let starts = [0].into_iter().chain(secrets.iter().map(|range| range.end));
+    let pieces: Vec<u64> = starts.zip(ends).map(|(start, end)| length(start..end)).collect();
+    debug_assert!(pieces.iter().sum::<u64>() <= normalise(bytes).len() as u64);
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(text: &str) -> BTreeMap<String, Variable> {
+        toml::from_str(text).expect("variables")
+    }
+
+    fn run(bytes: &str, manifest: &str, answers: &[(&str, &str)]) -> Result<Rendered, Failure> {
+        let answers = answers.iter().map(|(k, v)| ((*k).to_owned(), Answer::String((*v).to_owned()))).collect();
+        let (id, file) = ("aa/bb".parse().expect("id"), "f".parse().expect("path"));
+        render(&id, &file, bytes.as_bytes(), &variables(manifest), &answers)
+    }
+
+    fn text(bytes: &str, manifest: &str, answers: &[(&str, &str)]) -> String {
+        String::from_utf8(run(bytes, manifest, answers).expect("rendered").bytes).expect("text")
+    }
+
+    const TWO: &str =
+        "[a]\nreplace = [{ file = \"f\", text = \"@@A@@\", count = 2 }]\n[b]\nreplace = [{ file = \"f\", text = \"@@B@@\", count = 1 }]\n";
+
+    #[test]
+    fn texts_are_found_in_the_published_bytes_alone() {
+        assert_eq!(text("@@A@@ {{ @@A@@ }}\r\n@@B@@", TWO, &[("a", "@@B@@"), ("b", "x")]), "@@B@@ {{ @@B@@ }}\r\nx");
+        assert_eq!(text("@@A@@@@A@@@@B@@", TWO, &[("b", "x")]), "@@A@@@@A@@x");
+    }
+
+    #[test]
+    fn wrong_counts_and_overlaps_name_everything() {
+        let error = run("@@A@@ @@B@@", TWO, &[]).expect_err("one instead of two");
+        for part in ["aa/bb", "f:", "`a`", "1 times, not 2 times"] {
+            assert!(error.message.contains(part), "{error}");
+        }
+        let overlapping =
+            "[a]\nreplace = [{ file = \"f\", text = \"xy\", count = 1 }]\n[b]\nreplace = [{ file = \"f\", text = \"yz\", count = 1 }]\n";
+        assert!(run("xyz", overlapping, &[]).expect_err("overlap").message.contains("same bytes"));
+    }
+
+    fn bind(pointer: &str) -> String {
+        format!("[a]\nbind = [{{ file = \"f\", pointer = \"{pointer}\" }}]\n")
+    }
+
+    #[test]
+    fn a_bound_token_keeps_its_type_and_all_else_its_bytes() {
+        let published = "{ \"n\": 1.50, \"on\" : true,\n\t\"s\": \"\\u0041\", \"l\": [1 , 2] }";
+        for (pointer, answer, old, new) in [
+            ("/n", "7", "1.50", "7"),
+            ("/on", "false", "true", "false"),
+            ("/s", "å\"\\", "\"\\u0041\"", "\"å\\\"\\\\\""),
+            ("/l/1", "9", "2]", "9]"),
+        ] {
+            assert_eq!(text(published, &bind(pointer), &[("a", answer)]), published.replace(old, new), "{pointer}");
+        }
+        for (pointer, answer, code) in
+            [("/n", "x", Code::Usage), ("/on", "1", Code::Usage), ("/l", "1", Code::InvalidManifest), ("/m", "1", Code::InvalidManifest)]
+        {
+            assert_eq!(run(published, &bind(pointer), &[("a", answer)]).expect_err(pointer).code, code);
+        }
+    }
+
+    #[test]
+    fn a_token_in_strings_in_strings_is_spliced_at_its_own_depth() {
+        let inner = serde_json::json!({ "Code": { "Value": "0000" }, "x": "0000" }).to_string();
+        let middle = serde_json::json!({ "in": inner, "keep": [1.0] }).to_string();
+        let outer = serde_json::json!({ "out": middle }).to_string();
+        for pointer in ["/out!/in!/Code/Value", "/out/in/Code/Value"] {
+            let got = text(&outer, &bind(pointer), &[("a", "2\"2")]);
+            let middle: serde_json::Value =
+                serde_json::from_str(serde_json::from_str::<serde_json::Value>(&got).expect("json")["out"].as_str().expect("text"))
+                    .expect("json");
+            let inner: serde_json::Value = serde_json::from_str(middle["in"].as_str().expect("text")).expect("json");
+            assert_eq!(inner, serde_json::json!({ "Code": { "Value": "2\"2" }, "x": "0000" }));
+        }
+    }
+
+    #[test]
+    fn pieces_leave_secrets_out() {
+        let secret = "[a]\ntype = \"secret\"\nreplace = [{ file = \"f\", text = \"@@A@@\", count = 2 }]\n";
+        let rendered = run("k=@@A@@\r\nl=@@A@@;", secret, &[("a", "hemlig")]).expect("rendered");
+        assert_eq!(rendered.pieces, [2, 3, 1]);
+        assert_eq!(run("k=@@A@@ @@A@@", secret, &[]).expect("rendered").pieces, [0_u64; 0]);
+    }
+}

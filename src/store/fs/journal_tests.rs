@@ -1,0 +1,182 @@
+//! A change fails, or the process dies, at each of its steps in turn: the workspace is then old or new, never between.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use super::super::faults::injected::{Fault, arm, disarm, elsewhere, without_exchange};
+use super::*;
+
+type Contents = BTreeMap<String, Vec<u8>>;
+
+fn contents(top: &Path) -> Contents {
+    let mut found = Contents::new();
+    let mut open = vec![top.to_path_buf()];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(&dir).expect("readable") {
+            let path = entry.expect("an entry").path();
+            let name = path.strip_prefix(top).expect("below").to_string_lossy().into_owned();
+            if path.is_dir() {
+                found.insert(format!("{name}/"), Vec::new());
+                open.push(path);
+            } else {
+                found.insert(name, fs::read(&path).expect("readable"));
+            }
+        }
+    }
+    found
+}
+
+fn path(text: &str) -> RelPath {
+    text.parse().expect("a path")
+}
+
+fn old_workspace() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (name, bytes) in
+        [("forum.toml", "old"), ("components/aa/one/f", "old one"), ("components/aa/two/f", "old two"), ("mine.txt", "mine")]
+    {
+        let file = dir.path().join(name);
+        fs::create_dir_all(file.parent().expect("a parent")).expect("made");
+        fs::write(file, bytes).expect("written");
+    }
+    dir
+}
+
+/// Adds a component below a new owner, replaces one, removes one, replaces a file and adds another.
+fn change(workspace: &Path) -> Result<()> {
+    let mut change = Transaction::begin(workspace)?;
+    for (target, text) in [("components/bb/new", "new"), ("components/aa/one", "new one")] {
+        let mut tree = change.stage_tree(&path(target))?;
+        tree.write(&path("f"), FileMode::Regular, text.as_bytes())?;
+        tree.write(&path("deep/er/run.sh"), FileMode::Executable, b"#!/bin/sh\n")?;
+        tree.finish()?;
+    }
+    change.expect(&path("components/bb/new"), Expectation::Absent)?;
+    change.remove_tree(&path("components/aa/two"))?;
+    change.stage_file(&path("forum.toml"), b"new")?;
+    change.stage_file(&path("forum.lock"), b"lock")?;
+    change.commit()
+}
+
+fn new_contents() -> Contents {
+    let dir = old_workspace();
+    change(dir.path()).expect("changed");
+    contents(dir.path())
+}
+
+/// Each component directory and each file is one of the two.
+fn assert_old_or_new(now: &Contents, old: &Contents, new: &Contents, at: u32) {
+    for place in ["components/bb/new/", "components/aa/one/", "components/aa/two/", "forum.toml", "forum.lock", "mine.txt"] {
+        let of = |all: &Contents| {
+            all.iter().filter(|(name, _)| name.starts_with(place)).map(|(n, b)| (n.clone(), b.clone())).collect::<Vec<_>>()
+        };
+        let (is, was, will) = (of(now), of(old), of(new));
+        assert!(is == was || is == will, "step {at}: {place} is between: {is:?}");
+    }
+}
+
+fn kill_at_each_step() -> u32 {
+    let new = new_contents();
+    for at in 0.. {
+        let dir = old_workspace();
+        let old = contents(dir.path());
+        arm(Fault::Kill, at);
+        let result = change(dir.path());
+        if !disarm() {
+            result.expect("no fault");
+            return at;
+        }
+        let now = contents(dir.path());
+        if super::super::faults::exchange_is_missing() {
+            assert_eq!(now["mine.txt"], old["mine.txt"]);
+        } else {
+            assert_old_or_new(&now, &old, &new, at);
+        }
+        recover(dir.path()).unwrap_or_else(|e| panic!("step {at}: {e:#}"));
+        let after = contents(dir.path());
+        assert!(after == old || after == new, "step {at}: recovered to neither: {after:?}");
+        change_again_or_done(dir.path(), &after, &new, at);
+    }
+    unreachable!("the loop ends where no fault is met")
+}
+
+fn change_again_or_done(workspace: &Path, after: &Contents, new: &Contents, at: u32) {
+    if after != new {
+        change(workspace).unwrap_or_else(|e| panic!("step {at}: the same change again: {e:#}"));
+        assert_eq!(contents(workspace), *new, "step {at}");
+    }
+}
+
+#[test]
+fn a_kill_at_each_step_is_finished_or_undone_by_the_next_run() {
+    assert!(kill_at_each_step() >= 60, "a change must have at least 60 steps for this test to mean something");
+}
+
+#[test]
+fn so_also_where_directories_cannot_be_exchanged() {
+    without_exchange(true);
+    kill_at_each_step();
+    without_exchange(false);
+}
+
+#[test]
+fn so_also_where_targets_lie_on_another_file_system() {
+    elsewhere(Some("aa"));
+    kill_at_each_step();
+    elsewhere(None);
+}
+
+#[test]
+fn a_failure_at_each_step_leaves_the_workspace_as_it_was() {
+    let new = new_contents();
+    for at in 0.. {
+        let dir = old_workspace();
+        let old = contents(dir.path());
+        arm(Fault::Once, at);
+        let result = change(dir.path());
+        if !disarm() {
+            result.expect("no fault");
+            return;
+        }
+        let after = contents(dir.path());
+        match result {
+            Err(_) => assert_eq!(after, old, "step {at}"),
+            // The change was made; only its traces could not be removed, which the next run does.
+            Ok(()) => {
+                recover(dir.path()).expect("recovered");
+                assert_eq!(contents(dir.path()), new, "step {at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_lies_in_the_way_is_refused_and_left_alone() {
+    let dir = old_workspace();
+    fs::create_dir_all(dir.path().join("components/bb/new")).expect("made");
+    fs::write(dir.path().join("components/bb/new/mine"), "mine").expect("written");
+    let old = contents(dir.path());
+    let error = change(dir.path()).expect_err("occupied");
+    assert_eq!(crate::error::Failure::of(&error).code, Code::Occupied);
+    assert_eq!(contents(dir.path()), old);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_on_the_way_and_a_hostile_forum_directory_are_refused() {
+    use std::os::unix::fs::symlink;
+    let outside = tempfile::tempdir().expect("a directory");
+    for link in ["components/bb", ".forum"] {
+        let dir = old_workspace();
+        symlink(outside.path(), dir.path().join(link)).expect("linked");
+        change(dir.path()).expect_err(link);
+        assert_eq!(fs::read_dir(outside.path()).expect("readable").count(), 0, "{link}");
+    }
+    let dir = old_workspace();
+    fs::create_dir(dir.path().join(".forum")).expect("made");
+    let journal = r#"{"format":1,"operations":[{"kind":"put-tree","target":"../../out","slot":"0"}],"areas":[]}"#;
+    fs::write(dir.path().join(".forum/journal.json"), journal).expect("written");
+    recover(dir.path()).expect_err("a target outside");
+    assert_eq!(fs::read_dir(outside.path()).expect("readable").count(), 0);
+}
