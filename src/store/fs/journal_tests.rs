@@ -140,13 +140,12 @@ fn a_failure_at_each_step_leaves_the_workspace_as_it_was() {
             return;
         }
         let after = contents(dir.path());
-        match result {
-            Err(_) => assert_eq!(after, old, "step {at}"),
+        if result.is_err() {
+            assert_eq!(after, old, "step {at}");
+        } else {
             // The change was made; only its traces could not be removed, which the next run does.
-            Ok(()) => {
-                recover(dir.path()).expect("recovered");
-                assert_eq!(contents(dir.path()), new, "step {at}");
-            }
+            recover(dir.path()).expect("recovered");
+            assert_eq!(contents(dir.path()), new, "step {at}");
         }
     }
 }

@@ -5,7 +5,6 @@ pub mod atomic;
 pub mod dir;
 mod faults;
 pub mod journal;
-pub mod kept;
 pub mod lock;
 mod platform;
 

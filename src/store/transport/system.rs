@@ -113,7 +113,9 @@ impl Git {
         if let Wants::Objects(ids) = wants {
             // Told what we have, the server would leave out what it thinks comes with it.
             arguments.extend(["-c", "fetch.negotiationAlgorithm=noop"]);
-            ids.iter().for_each(|id| input.push_str(&format!("{id}\n")));
+            for id in ids {
+                input.push_str(&format!("{id}\n"));
+            }
         }
         arguments.extend(["fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"]);
         arguments.extend(options);

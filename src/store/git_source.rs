@@ -1,1 +1,0 @@
-//! A registry in a Git repository: what is read from it, and when the network is asked.

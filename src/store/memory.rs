@@ -1,1 +1,0 @@
-//! What this machine has seen of each registry: its last `main` and every digest.

@@ -1,0 +1,67 @@
+//! A plain folder as registry: taken as it stands, nothing of it is remembered, since people edit it.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::Source;
+use super::content::{Collector, Content, tree_id};
+use crate::error::{Code, Failure};
+use crate::model::digest::FileMode;
+use crate::model::id::ComponentId;
+use crate::model::index::{IndexFile, VersionRecord};
+use crate::model::path::RelPath;
+use crate::model::registry_file::Limits;
+use crate::store::fs::dir::{self, Dir, EntryPath, Kind};
+
+pub(super) struct Folder(Dir);
+
+impl Folder {
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        Dir::open(path).map(Self)
+    }
+}
+
+impl Source for Folder {
+    fn read(&self, path: &RelPath, limit: u64) -> Result<Option<Vec<u8>>> {
+        self.0.read(path, limit)
+    }
+
+    fn files(&self, below: &RelPath) -> Result<Vec<String>> {
+        let Some(dir) = self.0.find_below(below)? else { return Ok(Vec::new()) };
+        let entries = dir.list(dir::Limits::default())?;
+        let named = entries.into_iter().filter_map(|entry| match (entry.path, entry.kind) {
+            (EntryPath::Valid(path), Kind::File { .. }) => Some(path.as_str().to_owned()),
+            _ => None,
+        });
+        Ok(named.collect())
+    }
+
+    fn can_be_had(&self, index: &IndexFile, record: &VersionRecord) -> bool {
+        index.last_published().is_some_and(|last| last.version == record.version)
+    }
+
+    fn content(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Content> {
+        let place: RelPath = format!("components/{id}").parse()?;
+        let Some(dir) = self.0.find_below(&place)? else {
+            let message = format!("{id} {}: the registry's folder has no `{place}`", record.version);
+            return Err(Failure::new(Code::InvalidRegistry, message).into());
+        };
+        let mut collector = Collector::new(id, record, limits);
+        for entry in dir.list(dir::Limits::default())? {
+            let shown = entry.path.native().to_string_lossy().replace('\\', "/");
+            match entry.kind {
+                Kind::Dir => {}
+                Kind::Link | Kind::Special => return Err(collector.refuse(&shown, "is neither a file nor a directory")),
+                Kind::File { executable, len } => {
+                    let path = collector.admit(&shown, len)?;
+                    let bytes = dir.read(&path, limits.file)?.unwrap_or_default();
+                    let mode = if executable { FileMode::Executable } else { FileMode::Regular };
+                    collector.add(path, mode, bytes);
+                }
+            }
+        }
+        let tree = tree_id(collector.files())?;
+        collector.finish(tree)
+    }
+}

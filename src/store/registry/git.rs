@@ -1,0 +1,186 @@
+//! A Git repository on this machine as registry: its `main`, read through libgit2 without a cache.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
+
+use super::Source;
+use super::content::{Collector, Content, MAX_DEPTH, object_id};
+use crate::error::{Code, Failure};
+use crate::model::digest::{FileMode, ObjectId};
+use crate::model::id::ComponentId;
+use crate::model::index::VersionRecord;
+use crate::model::path::RelPath;
+use crate::model::registry_file::Limits;
+
+/// A tree object larger than this is no directory that a person made.
+const MAX_TREE_BYTES: usize = 4 << 20;
+/// The most trees of one component that are read.
+const MAX_TREES: usize = 10_000;
+
+pub(super) struct LocalGit {
+    repository: Repository,
+    root: Oid,
+}
+
+impl LocalGit {
+    /// Opens the repository at `path` on its `main`; `None` where there is no repository.
+    pub(super) fn open(path: &Path) -> Result<Option<Self>> {
+        let shown = path.display();
+        let repository = match Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, &[] as &[&Path]) {
+            Ok(repository) => repository,
+            Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
+            Err(error) if error.code() == ErrorCode::Owner => {
+                let failure = Failure::new(Code::Denied, format!("the repository {shown} belongs to another user"));
+                return Err(failure.hint(format!("git config --global --add safe.directory {shown}")).into());
+            }
+            Err(error) if error.class() == ErrorClass::Repository && error.message().contains("sha256") => {
+                let message = format!("the repository {shown} has SHA-256 objects; forum reads repositories with SHA-1 objects");
+                return Err(Failure::new(Code::InvalidRegistry, message).into());
+            }
+            Err(error) => {
+                return Err(Failure::new(Code::InvalidRegistry, format!("the repository {shown}: {}", error.message())).into());
+            }
+        };
+        let root = match repository.find_reference("refs/heads/main") {
+            Ok(main) => main.peel_to_tree().with_context(|| format!("main of {shown}"))?.id(),
+            Err(_) => return Err(Failure::new(Code::InvalidRegistry, format!("the repository {shown} has no branch main")).into()),
+        };
+        Ok(Some(Self { repository, root }))
+    }
+
+    fn object_at(&self, path: &RelPath) -> Result<Option<(Oid, ObjectType)>> {
+        let root = self.repository.find_tree(self.root)?;
+        match root.get_path(&path.to_path()) {
+            Ok(entry) => Ok(entry.kind().map(|kind| (entry.id(), kind))),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The bytes of an object, once its header has said that it is of that kind and not too large.
+    fn object(&self, oid: Oid, kind: ObjectType, limit: u64, what: &str) -> Result<Vec<u8>> {
+        let damaged = |why: String| Failure::new(Code::Integrity, format!("{what}: object {oid}: {why}"));
+        let odb = self.repository.odb()?;
+        let (size, is) = odb.read_header(oid).map_err(|e| damaged(e.message().to_owned()))?;
+        if is != kind {
+            return Err(damaged(format!("is a {is}, not a {kind}")).into());
+        }
+        if size as u64 > limit {
+            return Err(Failure::new(Code::UnsafeContent, format!("{what}: has {size} bytes; the limit is {limit}")).into());
+        }
+        Ok(odb.read(oid).map_err(|e| damaged(e.message().to_owned()))?.data().to_vec())
+    }
+}
+
+/// One row of a tree as it stands in the object.
+struct Row<'a> {
+    mode: &'a [u8],
+    name: &'a [u8],
+    id: Oid,
+}
+
+/// Reads a tree's rows as they are: libgit2's own reading would put right, or pass over, what must be refused.
+fn rows(mut bytes: &[u8]) -> Option<Vec<Row<'_>>> {
+    let mut rows = Vec::new();
+    while !bytes.is_empty() {
+        let space = memchr::memchr(b' ', bytes)?;
+        let end = memchr::memchr(0, bytes)?;
+        let id = Oid::from_bytes(bytes.get(end + 1..end + 21)?).ok()?;
+        rows.push(Row { mode: &bytes[..space], name: bytes.get(space + 1..end)?, id });
+        bytes = &bytes[end + 21..];
+    }
+    Some(rows)
+}
+
+/// Git's order: directories as if their name ended in `/`.
+fn sort_key(row: &Row<'_>) -> Vec<u8> {
+    let mut key = row.name.to_vec();
+    if row.mode == b"40000" {
+        key.push(b'/');
+    }
+    key
+}
+
+impl LocalGit {
+    fn walk(&self, collector: &mut Collector<'_>, top: Oid) -> Result<()> {
+        let (mut open, mut trees) = (vec![(String::new(), top)], 0);
+        while let Some((prefix, oid)) = open.pop() {
+            trees += 1;
+            if trees > MAX_TREES || prefix.matches('/').count() > MAX_DEPTH {
+                return Err(collector.refuse(&prefix, "has too many directories in it or is too deep"));
+            }
+            let bytes = self.object(oid, ObjectType::Tree, MAX_TREE_BYTES as u64, &collector.what(&prefix))?;
+            let Some(rows) = rows(&bytes) else { return Err(collector.refuse(&prefix, "is a tree that git could not have written")) };
+            if rows.windows(2).any(|pair| sort_key(&pair[0]) >= sort_key(&pair[1]) || pair[0].name == pair[1].name) {
+                return Err(collector.refuse(&prefix, "is a tree with entries twice or not in git's order"));
+            }
+            for row in rows {
+                self.take(collector, &prefix, &row, &mut open)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&self, collector: &mut Collector<'_>, prefix: &str, row: &Row<'_>, open: &mut Vec<(String, Oid)>) -> Result<()> {
+        let Ok(name) = std::str::from_utf8(row.name) else {
+            let shown = format!("{prefix}{}", String::from_utf8_lossy(row.name));
+            return Err(collector.refuse(&shown, "is not UTF-8"));
+        };
+        let path = format!("{prefix}{name}");
+        if name.contains('/') {
+            return Err(collector.refuse(&path, "has a separator in a name"));
+        }
+        let mode = match row.mode {
+            b"40000" => {
+                collector.check_name(&path)?;
+                open.push((format!("{path}/"), row.id));
+                return Ok(());
+            }
+            b"100644" => FileMode::Regular,
+            b"100755" => FileMode::Executable,
+            b"120000" => return Err(collector.refuse(&path, "is a symbolic link")),
+            b"160000" => return Err(collector.refuse(&path, "is a submodule")),
+            other => return Err(collector.refuse(&path, &format!("has the mode {}", String::from_utf8_lossy(other)))),
+        };
+        let what = collector.what(&path);
+        let (size, _) = self
+            .repository
+            .odb()?
+            .read_header(row.id)
+            .map_err(|e| Failure::new(Code::Integrity, format!("{what}: object {}: {}", row.id, e.message())))?;
+        let checked = collector.admit(&path, size as u64)?;
+        let bytes = self.object(row.id, ObjectType::Blob, size as u64, &what)?;
+        collector.add(checked, mode, bytes);
+        Ok(())
+    }
+}
+
+impl Source for LocalGit {
+    fn read(&self, path: &RelPath, limit: u64) -> Result<Option<Vec<u8>>> {
+        match self.object_at(path)? {
+            Some((oid, ObjectType::Blob)) => self.object(oid, ObjectType::Blob, limit, path.as_str()).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn files(&self, below: &RelPath) -> Result<Vec<String>> {
+        let Some((oid, ObjectType::Tree)) = self.object_at(below)? else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for owner in &self.repository.find_tree(oid)? {
+            let Ok(owner_name) = owner.name() else { continue };
+            let Ok(tree) = self.repository.find_tree(owner.id()) else { continue };
+            found.extend(tree.iter().filter_map(|entry| Some(format!("{owner_name}/{}", entry.name().ok()?))));
+        }
+        Ok(found)
+    }
+
+    fn content(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Content> {
+        let mut collector = Collector::new(id, record, limits);
+        let top = Oid::from_bytes(record.tree.as_bytes())?;
+        self.walk(&mut collector, top)?;
+        let tree: ObjectId = object_id(top)?;
+        collector.finish(tree)
+    }
+}
