@@ -1,3 +1,8 @@
 //! Parse, run, exit status.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let started_in = std::env::current_dir().unwrap_or_default();
+    ExitCode::from(forum::cli::run(std::env::args_os().collect(), &started_in))
+}

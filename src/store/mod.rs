@@ -3,4 +3,6 @@
 pub mod fs;
 pub mod registry;
 pub mod search_index;
+pub mod settings;
 pub mod transport;
+pub mod workspace;

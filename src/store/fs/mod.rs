@@ -13,3 +13,28 @@ fn random() -> u64 {
     use std::hash::{BuildHasher as _, Hasher as _};
     std::collections::hash_map::RandomState::new().build_hasher().finish()
 }
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+/// Makes a directory and those above it.
+///
+/// # Errors
+/// When the file system refuses.
+pub fn make_directory(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).with_context(|| format!("making the directory {}", path.display()))
+}
+
+/// Removes a directory where it is empty; where it is not, it stays.
+pub fn remove_if_empty(path: &Path) {
+    let _ = std::fs::remove_dir(path);
+}
+
+/// Reads a file that a person named.
+///
+/// # Errors
+/// When it cannot be read or is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+}

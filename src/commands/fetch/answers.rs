@@ -1,0 +1,139 @@
+//! The answers that a person gives: `--set`, `--answers`, or typed at a prompt.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+
+use super::Args;
+use crate::context::Context;
+use crate::error::{Code, Failure};
+use crate::fail;
+use crate::model::id::ComponentId;
+use crate::model::variables::{Answer, Answers, Variable};
+
+type Variables = BTreeMap<String, Variable>;
+
+/// Answers as given, before it is known which components have those variables.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    /// From `--set KEY=VALUE` and the top of `--answers`: for the components that were named.
+    all: BTreeMap<String, Raw>,
+    /// For one component.
+    own: BTreeMap<ComponentId, BTreeMap<String, Raw>>,
+}
+
+#[derive(Debug, Clone)]
+enum Raw {
+    Typed(String),
+    Toml(Answer),
+}
+
+impl Given {
+    pub(super) fn read(context: &Context, args: &Args) -> Result<Self> {
+        let mut given = Self::default();
+        if let Some(path) = &args.answers {
+            let path = context.started_in.join(path);
+            let shown = path.display().to_string();
+            let text = crate::store::fs::read_text(&path)?;
+            given.read_file(&text).with_context(|| shown)?;
+        }
+        for word in &args.set {
+            let Some((key, value)) = word.split_once('=') else { fail!(Code::Usage, "--set: `{}` is not KEY=VALUE", word.escape_debug()) };
+            let value = Raw::Typed(value.to_owned());
+            match key.split_once(':') {
+                Some((id, key)) => {
+                    let id = id.parse().map_err(|e| Failure::new(Code::Usage, format!("--set: {e}")))?;
+                    given.own.entry(id).or_default().insert(key.to_owned(), value);
+                }
+                None => drop(given.all.insert(key.to_owned(), value)),
+            }
+        }
+        Ok(given)
+    }
+
+    fn read_file(&mut self, text: &str) -> Result<()> {
+        let usage = |why: String| Failure::new(Code::Usage, why);
+        let table: toml::Table = toml::from_str(text).map_err(|e| usage(e.to_string()))?;
+        let answer = |key: &str, value: toml::Value| -> Result<Raw> {
+            Ok(Raw::Toml(value.try_into().map_err(|_| usage(format!("`{key}` is neither string nor integer nor boolean")))?))
+        };
+        for (key, value) in table {
+            match value {
+                toml::Value::Table(inner) => {
+                    let id = key.parse().map_err(|e| usage(format!("{e}")))?;
+                    for (key, value) in inner {
+                        let value = answer(&key, value)?;
+                        self.own.entry(ComponentId::clone(&id)).or_default().insert(key, value);
+                    }
+                }
+                value => drop(self.all.insert(key.clone(), answer(&key, value)?)),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_targets(&self, named: &[ComponentId]) -> Result<()> {
+        if !self.all.is_empty() && named.is_empty() {
+            fail!(Code::Usage, "answers go to the components that are named: add their ids, or write owner/name:KEY=VALUE");
+        }
+        Ok(())
+    }
+
+    /// Whether something was given that could concern `id`.
+    pub(super) fn concerns(&self, id: &ComponentId, named: bool) -> bool {
+        self.own.contains_key(id) || (named && !self.all.is_empty())
+    }
+
+    /// What was given for `id`, checked against its variables.
+    pub(super) fn for_component(&self, id: &ComponentId, named: bool, variables: &Variables) -> Result<Answers> {
+        let own = self.own.get(id).into_iter().flatten();
+        let shared = self.all.iter().filter(|(key, _)| named && variables.contains_key(*key));
+        let mut answers = Answers::new();
+        for (key, raw) in shared.chain(own) {
+            let Some(variable) = variables.get(key) else { fail!(Code::Usage, "{id} has no variable `{key}`") };
+            let answer = match raw {
+                Raw::Typed(text) => variable.parse_answer(key, text),
+                Raw::Toml(answer) => variable.check_answer(key, answer),
+            };
+            answers.insert(key.clone(), answer.with_context(|| id.to_string())?);
+        }
+        Ok(answers)
+    }
+
+    /// A key that no component has is a slip of the pen, and said.
+    pub(super) fn check_used(&self, known: &BTreeMap<&ComponentId, &Variables>) -> Result<()> {
+        if let Some(key) = self.all.keys().find(|key| !known.values().any(|variables| variables.contains_key(*key))) {
+            fail!(Code::Usage, "no component that was named has a variable `{}`", key.escape_debug());
+        }
+        if let Some(id) = self.own.keys().find(|id| !known.contains_key(*id)) {
+            fail!(Code::Usage, "answers are given for {id}, which is not fetched here");
+        }
+        Ok(())
+    }
+}
+
+/// Asks for each variable on the terminal, the default proposed.
+pub(super) fn ask(id: &ComponentId, variables: &Variables, answers: &mut Answers) -> Result<()> {
+    for (name, variable) in variables.iter().filter(|(name, _)| !answers.contains_key(*name)).collect::<Vec<_>>() {
+        let label = crate::ui::escape(&format!("{id}: {}", variable.prompt.as_ref().unwrap_or(name)));
+        let text = loop {
+            let text = if variable.is_secret() {
+                inquire::Password::new(&label).without_confirmation().prompt()
+            } else {
+                let proposed = variable.default.as_ref().map(ToString::to_string).unwrap_or_default();
+                let prompt = inquire::Text::new(&label).with_default(&proposed);
+                match &variable.help {
+                    Some(help) => prompt.with_help_message(help).prompt(),
+                    None => prompt.prompt(),
+                }
+            };
+            let text = text.map_err(|_| Failure::new(Code::Interrupted, "stopped at a question; nothing was written"))?;
+            match variable.parse_answer(name, &text) {
+                Ok(answer) => break answer,
+                Err(error) => crate::ui::Ui { json: false, talk: crate::ui::Talk::Normal }.say(&error.message),
+            }
+        };
+        answers.insert(name.clone(), text);
+    }
+    Ok(())
+}

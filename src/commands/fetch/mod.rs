@@ -1,0 +1,234 @@
+//! `forum fetch`: brings components and what they depend on into the workspace.
+//!
+//! The way of the data: words on the command line and `forum.toml` → wishes → [`resolve`] → a plan per component
+//! ([`plan`]) → verified and rendered files → one [`Transaction`] for directories, `forum.toml` and `forum.lock`.
+
+mod answers;
+mod places;
+mod plan;
+mod report;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use self::answers::Given;
+use self::places::Places;
+use self::plan::{Planned, Step};
+use self::report::FetchReport;
+use crate::context::Context;
+use crate::error::{Code, Failure};
+use crate::fail;
+use crate::model::id::ComponentId;
+use crate::model::lockfile::{LOCK_FILE, Lock};
+use crate::model::path::RelPath;
+use crate::model::resolve::{Catalog as _, Wish, resolve};
+use crate::model::workspace_file::{Entry, WORKSPACE_FILE};
+use crate::store::fs::journal::{Recovered, Transaction};
+use crate::store::workspace::Workspace;
+
+/// Fetch components and what they depend on into the workspace
+///
+/// Without ids, brings the workspace to what forum.lock (else forum.toml) says.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  forum fetch pupil-system --registry examples/registry
+  forum fetch goteborg/pupil-system@^1.2 --set municipality-code=2281
+  forum fetch                      bring the workspace to what forum.lock says
+  forum fetch --locked             the same in CI: fails where the lock would have to change")]
+pub struct Args {
+    /// Components to fetch: owner/name or a name that one owner has, with an optional requirement
+    #[arg(value_name = "ID[@REQ]")]
+    ids: Vec<String>,
+    /// Answer a variable; owner/name:KEY=VALUE answers that of one component
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Read answers from a TOML file
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
+    /// Put the component here, relative to the current directory
+    #[arg(long, value_name = "DIR")]
+    path: Option<PathBuf>,
+    /// Say what would come, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// As the contract's section 6; the workspace is then as it was.
+pub fn run(context: &Context, args: &Args) -> Result<()> {
+    let made = Made::directory(context)?;
+    let outcome = fetch(context, args);
+    if outcome.is_err() {
+        made.undo();
+    }
+    outcome
+}
+
+/// A directory that `-C` made, which goes again when nothing comes of it.
+struct Made(Option<PathBuf>);
+
+impl Made {
+    fn directory(context: &Context) -> Result<Self> {
+        if context.directory.is_dir() {
+            return Ok(Self(None));
+        }
+        crate::store::fs::make_directory(&context.directory)?;
+        Ok(Self(Some(context.directory.clone())))
+    }
+
+    fn undo(self) {
+        if let Some(path) = self.0 {
+            crate::store::fs::remove_if_empty(&path);
+        }
+    }
+}
+
+fn fetch(context: &Context, args: &Args) -> Result<()> {
+    let ui = &context.ui;
+    let waiting = || ui.say("waiting for another forum in this workspace");
+    let mut workspace = Workspace::open(&context.directory, context.state_dir()?, &waiting)?;
+    match workspace.recovered {
+        Recovered::Nothing => {}
+        Recovered::Finished => ui.say("finished what an interrupted run had begun"),
+        Recovered::Discarded => ui.say("threw away what an interrupted run had begun"),
+    }
+    let given = Given::read(context, args)?;
+    let mut places = Places::new(context, &workspace)?;
+    let named = wish(context, args, &mut workspace, &mut places)?;
+    if workspace.file.components.values().all(|entry| entry.version.is_none()) && workspace.lock.components.is_empty() {
+        let failure = Failure::new(Code::Usage, "nothing is wanted here: name a component");
+        return Err(failure.hint("forum fetch OWNER/NAME --registry URL").into());
+    }
+    given.check_targets(&named)?;
+    let targets = choose(&workspace, &mut places)?;
+    let planned = plan::plan(context, &mut workspace, &mut places, &targets, &given, &named)?;
+    let lock = lock_of(&workspace.lock, &planned);
+    if context.locked && lock != workspace.lock {
+        let failure = Failure::new(
+            Code::Locked,
+            format!("{LOCK_FILE} does not satisfy {WORKSPACE_FILE} and what was asked for, and must not change"),
+        );
+        return Err(failure.hint("forum fetch").into());
+    }
+    let report = FetchReport::new(&workspace, &planned, args.dry_run)?;
+    if !args.dry_run {
+        apply(&workspace, &planned, &lock)?;
+    }
+    report.say_notes(ui);
+    ui.report("fetch", &report);
+    Ok(())
+}
+
+/// Reads the ids of the command line into the workspace's wishes.
+fn wish(context: &Context, args: &Args, workspace: &mut Workspace, places: &mut Places<'_>) -> Result<Vec<ComponentId>> {
+    let path = args.path.as_ref().map(|path| places::in_workspace(context, workspace, path)).transpose()?;
+    if path.is_some() && args.ids.len() != 1 {
+        fail!(Code::Usage, "--path goes with exactly one component");
+    }
+    let mut named = Vec::new();
+    for word in &args.ids {
+        let (typed, requirement) = word.split_once('@').map_or((word.as_str(), None), |(id, req)| (id, Some(req)));
+        let usage = |why: String| Failure::new(Code::Usage, why);
+        let typed = typed.parse().map_err(|e| usage(format!("{e}")))?;
+        let requirement = requirement
+            .map(|text| text.parse().map_err(|e| usage(format!("{typed}: `{}` is no requirement: {e}", text.escape_debug()))))
+            .transpose()?;
+        let (id, registry) = places.find(&typed, workspace)?;
+        let old = workspace.file.components.get(&id).cloned().unwrap_or_default();
+        let version = match (requirement, old.version.clone()) {
+            (Some(requirement), _) | (None, Some(requirement)) => requirement,
+            (None, None) => newest(workspace, places, &id, &registry)?,
+        };
+        let path = path.clone().or(old.path);
+        let entry = Entry { version: Some(version), registry: Some(registry), path, variables: old.variables };
+        workspace.file.set_component(&id, &entry);
+        named.push(id);
+    }
+    Ok(named)
+}
+
+/// `^` of what a wish without requirement gets today: the locked version, else the newest.
+fn newest(workspace: &Workspace, places: &mut Places<'_>, id: &ComponentId, registry: &str) -> Result<semver::VersionReq> {
+    let version = match workspace.lock.components.get(id) {
+        Some(entry) => entry.version.clone(),
+        None => {
+            let wish = Wish { id: id.clone(), requirement: semver::VersionReq::STAR };
+            let found = resolve(places.open(registry)?, &[wish], &BTreeMap::new())?;
+            found[id].record.version.clone()
+        }
+    };
+    Ok(format!("^{version}").parse()?)
+}
+
+/// One version of everything that is wanted, registry by registry.
+fn choose(workspace: &Workspace, places: &mut Places<'_>) -> Result<Vec<plan::Target>> {
+    let mut by_registry: BTreeMap<String, Vec<Wish>> = BTreeMap::new();
+    for (id, entry) in &workspace.file.components {
+        if let Some(requirement) = &entry.version {
+            let registry = places.registry_of(id, entry)?;
+            by_registry.entry(registry).or_default().push(Wish { id: id.clone(), requirement: requirement.clone() });
+        }
+    }
+    let locked = workspace.lock.components.iter().map(|(id, entry)| (id.clone(), entry.version.clone())).collect();
+    let mut targets: Vec<plan::Target> = Vec::new();
+    for (registry, wishes) in by_registry {
+        let opened = places.open(&registry)?;
+        for wish in &wishes {
+            refuse_removed(opened, workspace, &wish.id)?;
+        }
+        for (id, chosen) in resolve(opened, &wishes, &locked)? {
+            let requested = wishes.iter().any(|wish| wish.id == id);
+            if let Some(other) = targets.iter().find(|target| target.id == id) {
+                let message = format!("{id} is wanted from two registries, {} and {registry}", other.registry);
+                return Err(Failure::new(Code::NoSolution, message).into());
+            }
+            targets.push(plan::Target { id, chosen, registry: registry.clone(), requested });
+        }
+    }
+    targets.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(targets)
+}
+
+/// A removed version is not given by a lock either (contract, section 3).
+fn refuse_removed(registry: &crate::store::registry::Registry, workspace: &Workspace, id: &ComponentId) -> Result<()> {
+    let (Some(entry), Some(index)) = (workspace.lock.components.get(id), registry.index(id)?) else { return Ok(()) };
+    if let Some(notice) = index.removed.get(&entry.version)
+        && workspace.state(entry)? == crate::store::workspace::State::Missing
+    {
+        let failure = Failure::new(Code::NotFound, format!("{id} {} was removed: {}", entry.version, notice.reason));
+        return Err(failure.hint(format!("forum fetch {id}@'*'")).into());
+    }
+    Ok(())
+}
+
+fn lock_of(old: &Lock, planned: &[Planned]) -> Lock {
+    let mut lock = Lock::default();
+    for one in planned {
+        lock.components.insert(one.entry.id.clone(), one.entry.clone());
+    }
+    // Order and form are the lock's own; what did not change stays the same value.
+    debug_assert!(old.components.keys().all(|id| lock.components.get(id).is_none_or(|entry| entry.id == *id)));
+    lock
+}
+
+fn apply(workspace: &Workspace, planned: &[Planned], lock: &Lock) -> Result<()> {
+    let mut change = Transaction::begin(&workspace.root)?;
+    for one in planned {
+        let Step::Write { files, .. } = &one.step else { continue };
+        let mut tree = change.stage_tree(&one.entry.path)?;
+        for file in files {
+            tree.write(&file.path, file.mode, &file.bytes)?;
+        }
+        tree.finish()?;
+    }
+    let file: RelPath = WORKSPACE_FILE.parse()?;
+    change.stage_file(&file, workspace.file.render().as_bytes())?;
+    if *lock != workspace.lock || !workspace.root.join(LOCK_FILE).exists() {
+        change.stage_file(&LOCK_FILE.parse()?, lock.render().as_bytes())?;
+    }
+    change.commit()
+}

@@ -1,0 +1,179 @@
+//! Which registry a component comes from: decided before anything is read, with no fall-back to another.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::context::Context;
+use crate::error::{Code, Failure};
+use crate::fail;
+use crate::model::address::Address;
+use crate::model::id::{ComponentId, IdOrName};
+use crate::model::path::RelPath;
+use crate::model::workspace_file::Entry;
+use crate::store::registry::Registry;
+use crate::store::workspace::Workspace;
+
+/// The registries of a workspace, opened once each.
+pub(super) struct Places<'a> {
+    context: &'a Context,
+    root: PathBuf,
+    /// Addresses as `forum.toml` has them, by name.
+    urls: BTreeMap<String, String>,
+    opened: BTreeMap<String, Registry>,
+    /// The name of `--registry` or `FORUM_REGISTRY`.
+    wanted: Option<String>,
+    new: Vec<(String, String)>,
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn new(context: &'a Context, workspace: &Workspace) -> Result<Self> {
+        let mut places = Self {
+            context,
+            root: workspace.root.clone(),
+            urls: workspace.file.registries.clone(),
+            opened: BTreeMap::new(),
+            wanted: None,
+            new: Vec::new(),
+        };
+        if let Some(text) = &context.registry {
+            places.wanted = Some(places.named(text)?);
+        }
+        Ok(places)
+    }
+
+    /// The name of the registry that a person means by `text`: a known name, else an address.
+    fn named(&mut self, text: &str) -> Result<String> {
+        if self.urls.contains_key(text) {
+            return Ok(text.to_owned());
+        }
+        let address = Address::parse(text)?;
+        let registry = Registry::open(&address, &self.context.started_in, &Context::version())?;
+        let url = match address {
+            Address::Path(path) if Path::new(&path).is_relative() => relative(&self.root, &self.context.started_in.join(path)),
+            other => other.to_string(),
+        };
+        let same = |known: &str| self.root.join(known) == self.root.join(&url);
+        if let Some((name, _)) = self.urls.iter().find(|(_, known)| same(known)) {
+            return Ok(name.clone());
+        }
+        let name = registry.file.name.to_string();
+        if let Some(other) = self.urls.get(&name) {
+            fail!(Code::Exists, "forum.toml names the registry {name} as {other}, not as {url}");
+        }
+        self.urls.insert(name.clone(), url.clone());
+        self.new.push((name.clone(), url));
+        self.opened.insert(name.clone(), registry);
+        Ok(name)
+    }
+
+    /// Opens a registry by its name.
+    pub(super) fn open(&mut self, name: &str) -> Result<&Registry> {
+        if !self.opened.contains_key(name) {
+            let url = self.url(name)?;
+            let registry =
+                Registry::open(&Address::parse(&url)?, &self.root, &Context::version()).with_context(|| format!("the registry {name}"))?;
+            self.opened.insert(name.to_owned(), registry);
+        }
+        Ok(&self.opened[name])
+    }
+
+    /// The address of a registry as `forum.toml` and `forum.lock` have it.
+    pub(super) fn url(&self, name: &str) -> Result<String> {
+        match self.urls.get(name) {
+            Some(url) => Ok(url.clone()),
+            None => fail!(Code::InvalidWorkspace, "forum.toml: no [registries.{name}] is there"),
+        }
+    }
+
+    /// The registry for an id that no entry names one for.
+    fn default(&self) -> Result<String> {
+        if let Some(name) = &self.wanted {
+            return Ok(name.clone());
+        }
+        let names: Vec<_> = self.urls.keys().cloned().collect();
+        match names.as_slice() {
+            [only] => Ok(only.clone()),
+            [] => {
+                let failure = Failure::new(Code::Usage, "no registry is known here");
+                Err(failure.hint("add --registry with the forum's address, or set FORUM_REGISTRY").into())
+            }
+            several => {
+                let failure = Failure::new(Code::Usage, format!("several registries are known: {}", several.join(", ")));
+                Err(failure.hint(format!("add --registry {}", several[0])).into())
+            }
+        }
+    }
+
+    /// The registry of an entry in `forum.toml`.
+    pub(super) fn registry_of(&self, id: &ComponentId, entry: &Entry) -> Result<String> {
+        match &entry.registry {
+            Some(name) => self.url(name).map(|_| name.clone()).with_context(|| id.to_string()),
+            None => self.default(),
+        }
+    }
+
+    /// The component that a person means, and its registry, which is written down when it is new.
+    pub(super) fn find(&mut self, typed: &IdOrName, workspace: &mut Workspace) -> Result<(ComponentId, String)> {
+        let known = match typed {
+            IdOrName::Id(id) => workspace.file.components.get(id).and_then(|entry| entry.registry.clone()),
+            IdOrName::Short(_) => None,
+        };
+        let explicit = self.context.registry.is_some().then(|| self.wanted.clone()).flatten();
+        if let (Some(entry), Some(flag)) = (&known, &explicit)
+            && entry != flag
+        {
+            fail!(Code::Usage, "{typed} comes from the registry {entry} (forum.toml), not from {flag} (--registry)");
+        }
+        let name = known.map_or_else(|| self.default(), Ok)?;
+        let id = self.open(&name)?.find(typed)?;
+        for (name, url) in std::mem::take(&mut self.new) {
+            workspace.file.set_registry(&name, &url);
+        }
+        Ok((id, name))
+    }
+}
+
+/// `to` as seen from `from`, with `/`; both absolute.
+fn relative(from: &Path, to: &Path) -> String {
+    let plain = |path: &Path| {
+        let mut parts = Vec::new();
+        for part in path.components() {
+            match part {
+                Component::ParentDir => drop(parts.pop()),
+                Component::CurDir => {}
+                other => parts.push(other.as_os_str().to_owned()),
+            }
+        }
+        parts
+    };
+    let (from, to) = (plain(from), plain(to));
+    let same = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    let up = std::iter::repeat_n("..".to_owned(), from.len() - same);
+    let down = to[same..].iter().map(|part| part.to_string_lossy().into_owned());
+    let parts: Vec<String> = up.chain(down).collect();
+    if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
+}
+
+/// `--path`, which starts where forum was started, as a path in the workspace.
+pub(super) fn in_workspace(context: &Context, workspace: &Workspace, path: &Path) -> Result<RelPath> {
+    let text = relative(&workspace.root, &context.directory.join(path));
+    match text.parse() {
+        Ok(path) => Ok(path),
+        Err(error) => fail!(Code::Usage, "--path must lead into the workspace: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_paths_go_up_and_down() {
+        for (from, to, want) in [("/a/b", "/a/c/d", "../c/d"), ("/a", "/a/b/../c", "c"), ("/a", "/a", "."), ("/a/b/c", "/x", "../../../x")]
+        {
+            assert_eq!(relative(Path::new(from), Path::new(to)), want);
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! What is to be done for each chosen component: decided from lock and disk, before anything is written.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+
+use super::answers::{Given, ask};
+use super::places::Places;
+use crate::context::Context;
+use crate::error::{Code, Failure};
+use crate::formats::render::{files_named, render};
+use crate::model::digest::FileMode;
+use crate::model::id::ComponentId;
+use crate::model::lockfile::LockEntry;
+use crate::model::manifest::{MANIFEST_FILE, Manifest, Needs};
+use crate::model::path::RelPath;
+use crate::model::resolve::Chosen;
+use crate::model::variables::{Answers, complete};
+use crate::model::written::{digest, file_digests};
+use crate::store::registry::{Content, ContentFile};
+use crate::store::workspace::{State, Workspace};
+
+/// One component that the workspace should hold.
+pub(super) struct Target {
+    pub(super) id: ComponentId,
+    pub(super) chosen: Chosen,
+    pub(super) registry: String,
+    pub(super) requested: bool,
+}
+
+/// What is done for it.
+pub(super) enum Step {
+    /// It is as the lock says.
+    Unchanged,
+    /// Its receiver changed it: left as it is. With the version that it would otherwise have moved to.
+    Kept { wanted: Option<semver::Version> },
+    /// Its directory is written.
+    Write { files: Vec<ContentFile>, new: bool },
+}
+
+/// A component with its lock entry as it will be.
+pub(super) struct Planned {
+    pub(super) entry: LockEntry,
+    pub(super) registry: String,
+    pub(super) step: Step,
+    pub(super) needs: Needs,
+    /// The reason, where the version was yanked.
+    pub(super) yanked: Option<String>,
+}
+
+/// What is known of a version's files before they are written.
+struct Prepared {
+    content: Content,
+    manifest: Manifest,
+    answers: Answers,
+}
+
+/// Decides for all targets; asks for missing answers once, or lists them all.
+pub(super) fn plan(
+    context: &Context,
+    workspace: &mut Workspace,
+    places: &mut Places<'_>,
+    targets: &[Target],
+    given: &Given,
+    named: &[ComponentId],
+) -> Result<Vec<Planned>> {
+    let (mut drafts, mut missing) = (Vec::new(), Vec::new());
+    for target in targets {
+        let draft = draft(context, workspace, places, target, given, named.contains(&target.id))?;
+        if let Some(prepared) = &draft.prepared
+            && let Err(names) = complete(&prepared.manifest.variables, &prepared.answers)
+        {
+            missing.extend(names.into_iter().map(|name| (target.id.clone(), name)));
+        }
+        drafts.push(draft);
+    }
+    let known: BTreeMap<_, _> =
+        targets.iter().zip(&drafts).filter_map(|(t, d)| Some((&t.id, &d.prepared.as_ref()?.manifest.variables))).collect();
+    given.check_used(&known)?;
+    if let Some((first, name)) = missing.first() {
+        let list: Vec<_> = missing.iter().map(|(id, name)| format!("{id}: {name}")).collect();
+        let failure = Failure::new(Code::MissingAnswers, format!("these variables have no answer: {}", list.join(", ")));
+        return Err(failure.hint(format!("forum fetch {first} --set {name}=…")).into());
+    }
+    targets
+        .iter()
+        .zip(drafts)
+        .map(|(target, draft)| finish(workspace, target, draft).with_context(|| format!("{} {}", target.id, target.chosen.record.version)))
+        .collect()
+}
+
+struct Draft {
+    path: RelPath,
+    url: String,
+    state: Option<State>,
+    prepared: Option<Prepared>,
+}
+
+fn draft(
+    context: &Context,
+    workspace: &mut Workspace,
+    places: &mut Places<'_>,
+    target: &Target,
+    given: &Given,
+    named: bool,
+) -> Result<Draft> {
+    let Target { id, chosen, registry, .. } = target;
+    let record = &chosen.record;
+    let wish = workspace.file.components.get(id).cloned().unwrap_or_default();
+    let path = match wish.path.clone() {
+        Some(path) => path,
+        None => workspace.file.components_dir.join(&id.to_string().parse()?)?,
+    };
+    let old = workspace.lock.components.get(id).filter(|entry| entry.path == path);
+    let url = places.url(registry)?;
+    let state = old.map(|entry| workspace.state(entry)).transpose()?;
+    if let Some(entry) = old.filter(|entry| entry.version == record.version) {
+        refuse_other_digests(entry, target)?;
+    }
+    match state {
+        None | Some(State::Missing) => workspace.require_free(&id.to_string(), &path)?,
+        Some(State::Clean | State::Adapted) => {}
+    }
+    let same_answers = old.is_some_and(|entry| wish.variables.iter().all(|(name, answer)| entry.answers.get(name) == Some(answer)));
+    let settled = old.is_some_and(|entry| entry.version == record.version) && same_answers && !given.concerns(id, named);
+    if state == Some(State::Clean) && settled || state == Some(State::Adapted) {
+        return Ok(Draft { path, url, state, prepared: None });
+    }
+    let content = places.open(registry)?.content(id, record)?;
+    let bytes = content
+        .get(MANIFEST_FILE)
+        .ok_or_else(|| Failure::new(Code::InvalidManifest, format!("{id} {}: has no {MANIFEST_FILE}", record.version)))?;
+    let manifest = Manifest::parse(id, &record.version, bytes)?;
+    let mut answers = Answers::new();
+    for (name, answer) in &wish.variables {
+        if let Some(variable) = manifest.variables.get(name) {
+            answers.insert(name.clone(), variable.check_answer(name, answer).with_context(|| format!("forum.toml: {id}"))?);
+        }
+    }
+    answers.extend(given.for_component(id, named, &manifest.variables)?);
+    if context.ui.can_ask() && old.is_none() {
+        ask(id, &manifest.variables, &mut answers)?;
+    }
+    write_down(workspace, target, &wish, &manifest, &answers);
+    Ok(Draft { path, url, state, prepared: Some(Prepared { content, manifest, answers }) })
+}
+
+/// Answers that were given go into `forum.toml`, secrets excepted.
+fn write_down(
+    workspace: &mut Workspace,
+    target: &Target,
+    wish: &crate::model::workspace_file::Entry,
+    manifest: &Manifest,
+    answers: &Answers,
+) {
+    let open = answers.iter().filter(|(name, _)| manifest.variables.get(*name).is_some_and(|v| !v.is_secret()));
+    let mut entry = wish.clone();
+    entry.variables.extend(open.map(|(name, answer)| (name.clone(), answer.clone())));
+    if entry.variables != wish.variables {
+        workspace.file.set_component(&target.id, &entry);
+    }
+}
+
+fn refuse_other_digests(entry: &LockEntry, target: &Target) -> Result<()> {
+    let record = &target.chosen.record;
+    for (what, locked, now) in
+        [("tree", entry.tree.to_string(), record.tree.to_string()), ("checksum", entry.checksum.to_string(), record.checksum.to_string())]
+    {
+        if locked != now {
+            let message = format!("{} {}: the {what} in forum.lock is {locked}, the registry now says {now}", entry.id, entry.version);
+            let failure = Failure::new(Code::Integrity, message);
+            return Err(failure.hint("a published version never changes: ask the forum's maintainers what happened").into());
+        }
+    }
+    Ok(())
+}
+
+fn finish(workspace: &Workspace, target: &Target, draft: Draft) -> Result<Planned> {
+    let record = &target.chosen.record;
+    let yanked = target.chosen.index.yanked.get(&record.version).map(|notice| notice.reason.clone());
+    let old = workspace.lock.components.get(&target.id);
+    let Some(prepared) = draft.prepared else {
+        let Some(old) = old else { unreachable!("without an old entry the content was read") };
+        let wanted = (old.version != record.version).then(|| record.version.clone());
+        let step = if draft.state == Some(State::Clean) { Step::Unchanged } else { Step::Kept { wanted } };
+        let entry = LockEntry { requested: target.requested, registry: draft.url, ..old.clone() };
+        let needs = needs_on_disk(workspace, &entry);
+        return Ok(Planned { entry, registry: target.registry.clone(), step, needs, yanked });
+    };
+    let Prepared { content, manifest, answers } = prepared;
+    let answers = complete(&manifest.variables, &answers).unwrap_or_default();
+    let secret = |name: &String| manifest.variables.get(name).is_some_and(crate::model::variables::Variable::is_secret);
+    let mut entry = LockEntry {
+        id: target.id.clone(),
+        version: record.version.clone(),
+        registry: draft.url,
+        tree: record.tree,
+        checksum: record.checksum,
+        path: draft.path,
+        requested: target.requested,
+        dependencies: record.dependencies.keys().cloned().collect(),
+        answers: answers.iter().filter(|(name, _)| !secret(name)).map(|(n, a)| (n.clone(), a.clone())).collect(),
+        written: record.checksum,
+        executable: content.files.iter().filter(|f| f.mode == FileMode::Executable).map(|f| f.path.clone()).collect(),
+        pieces: BTreeMap::new(),
+        pending: None,
+    };
+    let files = write_answers(&target.id, content, &manifest, &answers, &mut entry)?;
+    let sums: Vec<_> = files.iter().map(|f| (&f.path, file_digests(&f.bytes, entry.pieces.get(&f.path).map(Vec::as_slice)))).collect();
+    // Where several secrets stand in one file, the first way to divide it is as good as any: all are tried later.
+    entry.written = digest(sums.iter().filter_map(|(path, sums)| Some((*path, *sums.first()?))));
+    entry.executable.sort();
+    let step = Step::Write { files, new: !matches!(draft.state, Some(State::Clean)) };
+    Ok(Planned { entry, registry: target.registry.clone(), step, needs: manifest.needs, yanked })
+}
+
+fn write_answers(
+    id: &ComponentId,
+    content: Content,
+    manifest: &Manifest,
+    answers: &Answers,
+    entry: &mut LockEntry,
+) -> Result<Vec<ContentFile>> {
+    let named = files_named(&manifest.variables);
+    if let Some(lost) = named.iter().find(|path| content.get(path.as_str()).is_none()) {
+        return Err(
+            Failure::new(Code::InvalidManifest, format!("{id}: {MANIFEST_FILE} names the file `{lost}`, which is not there")).into()
+        );
+    }
+    let mut files = content.files;
+    for file in files.iter_mut().filter(|file| named.contains(&file.path)) {
+        let rendered = render(id, &file.path, &file.bytes, &manifest.variables, answers)?;
+        file.bytes = rendered.bytes;
+        if !rendered.pieces.is_empty() {
+            entry.pieces.insert(file.path.clone(), rendered.pieces);
+        }
+    }
+    Ok(files)
+}
+
+/// What a component in the workspace needs, as its manifest there says; people may have broken that file.
+fn needs_on_disk(workspace: &Workspace, entry: &LockEntry) -> Needs {
+    let read = || {
+        let path = entry.path.join(&MANIFEST_FILE.parse().ok()?).ok()?;
+        let bytes = workspace.read(&path).ok()??;
+        Some(Manifest::parse(&entry.id, &entry.version, &bytes).ok()?.needs)
+    };
+    read().unwrap_or_default()
+}

@@ -1,0 +1,103 @@
+//! What a fetch says when it is done.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::plan::{Planned, Step};
+use crate::model::manifest::Needs;
+use crate::store::workspace::Workspace;
+use crate::ui::{Report, Ui};
+
+/// The answer of `fetch` (contract, section 6).
+#[derive(Serialize)]
+pub(super) struct FetchReport {
+    components: Vec<Row>,
+    needs: Needs,
+    #[serde(skip)]
+    notes: Vec<String>,
+    #[serde(skip)]
+    dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct Row {
+    id: String,
+    version: String,
+    registry: String,
+    path: String,
+    tree: String,
+    checksum: String,
+    action: &'static str,
+    requested: bool,
+}
+
+impl FetchReport {
+    pub(super) fn new(workspace: &Workspace, planned: &[Planned], dry_run: bool) -> Result<Self> {
+        let mut report = Self { components: Vec::new(), needs: Needs::default(), notes: Vec::new(), dry_run };
+        for one in planned {
+            let entry = &one.entry;
+            let action = match &one.step {
+                Step::Unchanged => "unchanged",
+                Step::Kept { .. } => "kept",
+                Step::Write { new: true, .. } => "added",
+                Step::Write { new: false, .. } => "updated",
+            };
+            if let Some(reason) = &one.yanked {
+                report.notes.push(format!("note: {} {} is yanked: {reason}", entry.id, entry.version));
+            }
+            if let Step::Kept { wanted: Some(version) } = &one.step {
+                let note = "it has your changes, so it stays as it is; bringing a newer version into it is the task of `forum update`, which is not built yet";
+                report.notes.push(format!("note: {} stays at {} instead of {version}: {note}", entry.id, entry.version));
+            }
+            report.needs.merge(&one.needs);
+            report.components.push(Row {
+                id: entry.id.to_string(),
+                version: entry.version.to_string(),
+                registry: one.registry.clone(),
+                path: entry.path.to_string(),
+                tree: entry.tree.to_string(),
+                checksum: entry.checksum.to_string(),
+                action,
+                requested: entry.requested,
+            });
+        }
+        for entry in workspace.lock.components.values().filter(|entry| !planned.iter().any(|one| one.entry.id == entry.id)) {
+            report.notes.push(format!("note: {} is no longer wanted; its files stay in {}", entry.id, entry.path));
+        }
+        Ok(report)
+    }
+
+    pub(super) fn say_notes(&self, ui: &Ui) {
+        self.notes.iter().for_each(|note| ui.say(note));
+    }
+}
+
+impl Report for FetchReport {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        let width = self.components.iter().map(|row| row.id.len()).max().unwrap_or_default();
+        for row in &self.components {
+            let why = if row.requested { "" } else { "  (needed by another)" };
+            text += &format!("{:9} {:width$} {}  {}{why}\n", row.action, row.id, row.version, row.path);
+        }
+        if self.dry_run {
+            text += "nothing was written (--dry-run)\n";
+        }
+        if !self.needs.is_empty() {
+            text += "\nBefore it can run, the platform must have:\n";
+            for task in &self.needs.tasks {
+                text += &format!("  task         {} {}\n", task.package, task.version);
+            }
+            for name in &self.needs.environment {
+                text += &format!("  environment  {name}\n");
+            }
+            for name in &self.needs.subprocesses {
+                text += &format!("  subprocess   {name}\n");
+            }
+        }
+        if self.components.iter().any(|row| row.action == "added") && !self.dry_run {
+            text += "\nIt comes as is: a starting point to adapt. Read its README.md first.\n";
+        }
+        text
+    }
+}

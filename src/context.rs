@@ -1,0 +1,46 @@
+//! What every command is given: where it runs, what the user set, and the printer.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use semver::Version;
+
+use crate::error::Code;
+use crate::fail;
+use crate::ui::Ui;
+
+/// Everything around a command.
+#[derive(Debug)]
+pub struct Context {
+    /// The printer.
+    pub ui: Ui,
+    /// Where forum was started: paths on the command line are relative to it.
+    pub started_in: PathBuf,
+    /// Where the work is done (`-C`).
+    pub directory: PathBuf,
+    /// `--registry`, else `FORUM_REGISTRY`.
+    pub registry: Option<String>,
+    /// Whether the lock must not change.
+    pub locked: bool,
+    /// Where forum remembers.
+    pub state_dir: Option<PathBuf>,
+}
+
+impl Context {
+    /// The version of this program.
+    #[must_use]
+    pub fn version() -> Version {
+        env!("CARGO_PKG_VERSION").parse().expect("Cargo has checked it")
+    }
+
+    /// The state directory.
+    ///
+    /// # Errors
+    /// [`Code::Io`] without HOME and without `FORUM_STATE_DIR`.
+    pub fn state_dir(&self) -> Result<&Path> {
+        match &self.state_dir {
+            Some(dir) => Ok(dir),
+            None => fail!(Code::Io, "there is no home directory to remember things in: set HOME or FORUM_STATE_DIR"),
+        }
+    }
+}
