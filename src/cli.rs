@@ -17,6 +17,7 @@ use crate::ui::{Talk, Ui};
 ///
 /// What you fetch is a starting point that you adapt.
 #[derive(Debug, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(name = "forum", version, propagate_version = true)]
 struct Cli {
     /// Work in this directory

@@ -114,7 +114,7 @@ fn fetch(context: &Context, args: &Args) -> Result<()> {
         );
         return Err(failure.hint("forum fetch").into());
     }
-    let report = FetchReport::new(&workspace, &planned, args.dry_run)?;
+    let report = FetchReport::new(&workspace, &planned, args.dry_run);
     if !args.dry_run {
         apply(&workspace, &planned, &lock)?;
     }

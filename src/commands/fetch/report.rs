@@ -1,6 +1,5 @@
 //! What a fetch says when it is done.
 
-use anyhow::Result;
 use serde::Serialize;
 
 use super::plan::{Planned, Step};
@@ -32,7 +31,7 @@ struct Row {
 }
 
 impl FetchReport {
-    pub(super) fn new(workspace: &Workspace, planned: &[Planned], dry_run: bool) -> Result<Self> {
+    pub(super) fn new(workspace: &Workspace, planned: &[Planned], dry_run: bool) -> Self {
         let mut report = Self { components: Vec::new(), needs: Needs::default(), notes: Vec::new(), dry_run };
         for one in planned {
             let entry = &one.entry;
@@ -64,7 +63,7 @@ impl FetchReport {
         for entry in workspace.lock.components.values().filter(|entry| !planned.iter().any(|one| one.entry.id == entry.id)) {
             report.notes.push(format!("note: {} is no longer wanted; its files stay in {}", entry.id, entry.path));
         }
-        Ok(report)
+        report
     }
 
     pub(super) fn say_notes(&self, ui: &Ui) {
