@@ -4,3 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "the tests start processes and read the environment; the program has one place for that")]
 
 mod support;
+
+mod fetch;
+mod kinds;
+mod servers;

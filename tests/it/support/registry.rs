@@ -54,7 +54,8 @@ fn object_id(kind: git2::ObjectType, bytes: &[u8]) -> git2::Oid {
 
 /// The git tree id of a set of files, computed without a repository.
 pub(crate) fn tree_id(files: &Files) -> String {
-    let all: Vec<(&str, bool, &[u8])> = files.iter().map(|(path, (executable, bytes))| (path.as_str(), *executable, bytes.as_slice())).collect();
+    let all: Vec<(&str, bool, &[u8])> =
+        files.iter().map(|(path, (executable, bytes))| (path.as_str(), *executable, bytes.as_slice())).collect();
     subtree(&all).to_string()
 }
 
@@ -299,7 +300,9 @@ impl Registry {
             return;
         }
         self.publishers.push(owner.to_owned());
-        let text = format!("title = \"{owner} municipality\"\nkind = \"municipality\"\ncountry = \"SE\"\ncontact = \"integration@{owner}.example\"\nurl = \"https://{owner}.example\"\n");
+        let text = format!(
+            "title = \"{owner} municipality\"\nkind = \"municipality\"\ncountry = \"SE\"\ncontact = \"integration@{owner}.example\"\nurl = \"https://{owner}.example\"\n"
+        );
         self.commit(&format!("Publisher {owner}"), &[(&format!("publishers/{owner}.toml"), Some(text.as_bytes()))], &[]);
     }
 
@@ -364,7 +367,9 @@ impl Registry {
     /// An adoption record.
     pub(crate) fn adopt(&mut self, id: &str, by: &str, version: &str, status: &str) {
         self.ensure_publisher(by);
-        let text = format!("component = \"{id}\"\nby = \"{by}\"\nversion = \"{version}\"\nstatus = \"{status}\"\nsince = \"2026-03-01\"\nhours-saved = 40\n");
+        let text = format!(
+            "component = \"{id}\"\nby = \"{by}\"\nversion = \"{version}\"\nstatus = \"{status}\"\nsince = \"2026-03-01\"\nhours-saved = 40\n"
+        );
         self.write(&format!("adoptions/{id}/{by}.toml"), text.as_bytes());
     }
 
@@ -462,12 +467,8 @@ fn manifest(component: &Table, what: &Version) -> String {
 /// The card is of the highest version that is no pre-release; where there is none, the highest.
 fn raises_card(document: &Table, version: &str) -> bool {
     let new = semver::Version::parse(version).unwrap();
-    let others: Vec<semver::Version> = document["version"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(|entry| entry.get("version")?.as_str()?.parse().ok())
-        .collect();
+    let others: Vec<semver::Version> =
+        document["version"].as_array().unwrap().iter().filter_map(|entry| entry.get("version")?.as_str()?.parse().ok()).collect();
     let stable = others.iter().any(|other| other.pre.is_empty());
     match (new.pre.is_empty(), stable) {
         (true, _) => others.iter().filter(|other| other.pre.is_empty()).all(|other| new > *other),

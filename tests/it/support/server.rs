@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::{clean, git, kill_group, own_group, output};
+use super::{clean, git, kill_group, output, own_group};
 
 /// What a server does instead of answering properly.
 #[derive(Clone, Debug)]
@@ -432,7 +432,9 @@ impl Sshd {
     /// What the user of the sandbox would have in `GIT_SSH_COMMAND`.
     pub(crate) fn client(&self) -> String {
         let at = self.directory.display();
-        format!("ssh -F /dev/null -i {at}/client -o IdentitiesOnly=yes -o UserKnownHostsFile={at}/known_hosts -o StrictHostKeyChecking=yes -o BatchMode=yes")
+        format!(
+            "ssh -F /dev/null -i {at}/client -o IdentitiesOnly=yes -o UserKnownHostsFile={at}/known_hosts -o StrictHostKeyChecking=yes -o BatchMode=yes"
+        )
     }
 }
 
