@@ -5,6 +5,10 @@
 
 mod support;
 
+mod concurrency;
 mod fetch;
+mod hostile;
+mod integrity;
+mod json;
 mod kinds;
 mod servers;
