@@ -1,0 +1,81 @@
+//! Every kind of registry of section 2 gives the same bytes.
+
+use std::fs;
+
+use crate::support::fixtures::{BYTES, PUPIL, ready};
+use crate::support::{same_files, snapshot, unchanged};
+
+#[test]
+fn bare_file_url_checkout_bundle() {
+    let (sandbox, small, _) = ready();
+    let checkout = small.registry.checkout(&sandbox.path("checkout"));
+    let at = checkout.to_str().unwrap();
+    crate::support::git(&["-C", at, "checkout", "-q", "-b", "elsewhere"]);
+    crate::support::git(&["-C", at, "rm", "-rqf", "components/goteborg/bytes", "index/goteborg/bytes.toml"]);
+    crate::support::git(&["-C", at, "commit", "-qm", "elsewhere"]);
+    let bundle = small.registry.bundle(&sandbox.path("kommun.bundle"));
+    let bare = small.registry.url();
+    for (kind, url) in [
+        ("bare", bare.clone()),
+        ("file", format!("file://{bare}")),
+        ("checkout", at.to_owned()),
+        ("bundle", bundle.to_str().unwrap().to_owned()),
+    ] {
+        let ws = sandbox.directory(kind);
+        sandbox.fetch(&ws, &[BYTES, &format!("{PUPIL}@=1.0.0"), "--registry", &url]).ok();
+        same_files(&ws.join("components").join(BYTES), &small.bytes.files);
+        same_files(&ws.join("components").join(PUPIL), &small.pupil[0].files);
+        fs::remove_dir_all(ws.join("components")).unwrap();
+        sandbox.fetch(&ws, &[]).ok();
+        same_files(&ws.join("components").join(PUPIL), &small.pupil[0].files);
+    }
+}
+
+#[test]
+fn plain_folder_has_the_newest_only() {
+    let (sandbox, small, _) = ready();
+    let plain = small.registry.plain(&sandbox.path("plain"));
+    let ws = sandbox.directory("w");
+    sandbox.fetch(&ws, &[BYTES, "--registry", plain.to_str().unwrap()]).ok();
+    same_files(&ws.join("components").join(BYTES), &small.bytes.files);
+    let before = snapshot(&ws);
+    sandbox.fetch(&ws, &["inera/sftp-transfer@=1.0.0", "--registry", plain.to_str().unwrap()]).exits(1);
+    unchanged(&before, &ws);
+}
+
+#[test]
+fn other_addresses_are_refused_and_run_nothing() {
+    let (sandbox, _small, _) = ready();
+    let canary = sandbox.path("canary");
+    let run_it = format!("ext::sh -c touch% {}", canary.display());
+    for (number, bad) in [
+        run_it.as_str(),
+        "--upload-pack=touch x",
+        "ftp://127.0.0.1/x.git",
+        "fd::17/x",
+        "-oProxyCommand=x",
+        "https://user:secret@127.0.0.1/x.git",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let ws = sandbox.workspace(&format!("w{number}"), bad);
+        let before = snapshot(&ws);
+        for run in [sandbox.fetch(&ws, &[PUPIL, &format!("--registry={bad}")]), sandbox.fetch(&ws, &[PUPIL])] {
+            assert!(matches!(run.code, Some(1 | 2)), "{run}");
+            assert!(!run.both().contains("secret"), "{run}");
+        }
+        unchanged(&before, &ws);
+    }
+    assert!(!canary.exists());
+}
+
+#[test]
+fn sha256_repositories_are_refused_by_name() {
+    let (sandbox, _small, ws) = ready();
+    let other = sandbox.path("sha256.git");
+    crate::support::git(&["init", "-q", "--bare", "--object-format=sha256", other.to_str().unwrap()]);
+    let run = sandbox.fetch(&ws, &[PUPIL, "--registry", other.to_str().unwrap()]);
+    assert!(run.code == Some(1) || run.code == Some(6), "{run}");
+    assert!(run.both().to_lowercase().contains("sha-256") || run.both().contains("sha256"), "{run}");
+}
