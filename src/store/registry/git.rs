@@ -8,6 +8,7 @@ use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFla
 use super::Source;
 use super::content::{Collector, Content, MAX_DEPTH, object_id};
 use crate::error::{Code, Failure};
+use crate::fail;
 use crate::model::digest::{FileMode, ObjectId};
 use crate::model::id::ComponentId;
 use crate::model::index::VersionRecord;
@@ -160,7 +161,13 @@ impl LocalGit {
 impl Source for LocalGit {
     fn read(&self, path: &RelPath, limit: u64) -> Result<Option<Vec<u8>>> {
         match self.object_at(path)? {
-            Some((oid, ObjectType::Blob)) => self.object(oid, ObjectType::Blob, limit, path.as_str()).map(Some),
+            Some((oid, ObjectType::Blob)) => {
+                let size = self.repository.odb()?.read_header(oid).map_or(0, |(size, _)| size as u64);
+                if size > limit {
+                    fail!(Code::InvalidRegistry, "{path} has {size} bytes; the limit is {limit}");
+                }
+                self.object(oid, ObjectType::Blob, limit, path.as_str()).map(Some)
+            }
             _ => Ok(None),
         }
     }

@@ -137,7 +137,7 @@ impl Catalog for Registry {
             return Ok(known.clone());
         }
         let path: RelPath = format!("index/{id}.toml").parse()?;
-        let found = match self.source.read(&path, MAX_BYTES as u64).with_context(|| format!("{id}: {path}"))? {
+        let found = match self.source.read(&path, MAX_BYTES as u64).with_context(|| id.to_string())? {
             None => None,
             Some(bytes) => {
                 let mut index = IndexFile::parse(path.as_str(), &bytes, id).map_err(Failure::from)?;

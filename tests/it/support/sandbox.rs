@@ -133,7 +133,7 @@ impl Sandbox {
                 set(key, value);
             }
         }
-        Self { root, env, limit: Duration::from_secs(60) }
+        Self { root, env, limit: Duration::from_mins(1) }
     }
 
     /// A place in the sandbox.
