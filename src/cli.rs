@@ -1,7 +1,9 @@
 //! The command line: flags that every command has, and the way to the command.
 
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::error::ErrorKind;
@@ -10,8 +12,13 @@ use clap::{Parser, Subcommand};
 use crate::commands::fetch;
 use crate::context::Context;
 use crate::error::{Code, Failure};
+use crate::store::registry::Options;
 use crate::store::settings::Environment;
+use crate::store::transport::EngineChoice;
 use crate::ui::{Talk, Ui};
+
+/// Seconds of silence after which a server is given up.
+const DEFAULT_TIMEOUT: u64 = 30;
 
 /// Share integration components between municipalities
 ///
@@ -23,8 +30,8 @@ struct Cli {
     /// Work in this directory
     #[arg(short = 'C', long, global = true, value_name = "DIR")]
     directory: Option<PathBuf>,
-    /// The registry: a name, or a path
-    #[arg(long, global = true, value_name = "NAME|PATH", allow_hyphen_values = true)]
+    /// The registry: a name, a URL or a path
+    #[arg(long, global = true, value_name = "NAME|URL|PATH", allow_hyphen_values = true)]
     registry: Option<String>,
     /// Use no network
     #[arg(long, global = true)]
@@ -86,7 +93,16 @@ pub fn run(arguments: Vec<OsString>, started_in: &Path) -> u8 {
         directory: cli.directory.map_or_else(|| started_in.to_path_buf(), |dir| started_in.join(dir)),
         registry: cli.registry.or(environment.registry),
         locked: cli.locked || cli.frozen,
-        state_dir: environment.state_dir,
+        store: Options {
+            cache_dir: environment.cache_dir,
+            state_dir: environment.state_dir,
+            offline: cli.offline || cli.frozen || environment.offline,
+            timeout: Duration::from_secs(environment.timeout.unwrap_or(DEFAULT_TIMEOUT)),
+            engine: EngineChoice::of(&environment.git.unwrap_or_default()),
+            terminal: std::io::stdin().is_terminal() && !cli.json,
+            running: Context::version(),
+            accept_rewrite: false,
+        },
     };
     let (name, result): (_, Result<()>) = match &cli.command {
         Command::Fetch(args) => ("fetch", fetch::run(&context, args)),

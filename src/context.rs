@@ -7,6 +7,7 @@ use semver::Version;
 
 use crate::error::Code;
 use crate::fail;
+use crate::store::registry::Options;
 use crate::ui::Ui;
 
 /// Everything around a command.
@@ -22,8 +23,8 @@ pub struct Context {
     pub registry: Option<String>,
     /// Whether the lock must not change.
     pub locked: bool,
-    /// Where forum remembers.
-    pub state_dir: Option<PathBuf>,
+    /// How registries are reached and remembered.
+    pub store: Options,
 }
 
 impl Context {
@@ -38,7 +39,7 @@ impl Context {
     /// # Errors
     /// [`Code::Io`] without HOME and without `FORUM_STATE_DIR`.
     pub fn state_dir(&self) -> Result<&Path> {
-        match &self.state_dir {
+        match &self.store.state_dir {
             Some(dir) => Ok(dir),
             None => fail!(Code::Io, "there is no home directory to remember things in: set HOME or FORUM_STATE_DIR"),
         }

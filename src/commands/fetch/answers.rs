@@ -72,6 +72,10 @@ impl Given {
         Ok(())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty() && self.own.is_empty()
+    }
+
     pub(super) fn check_targets(&self, named: &[ComponentId]) -> Result<()> {
         if !self.all.is_empty() && named.is_empty() {
             fail!(Code::Usage, "answers go to the components that are named: add their ids, or write owner/name:KEY=VALUE");

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use semver::VersionReq;
 
 use self::answers::Given;
 use self::places::Places;
@@ -20,12 +21,13 @@ use self::report::FetchReport;
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::fail;
-use crate::model::id::ComponentId;
+use crate::model::id::{ComponentId, IdOrName};
 use crate::model::lockfile::{LOCK_FILE, Lock};
 use crate::model::path::RelPath;
-use crate::model::resolve::{Catalog as _, Wish, resolve};
+use crate::model::resolve::{Catalog as _, Resolution, Wish, resolve};
 use crate::model::workspace_file::{Entry, WORKSPACE_FILE};
 use crate::store::fs::journal::{Recovered, Transaction};
+use crate::store::registry::Registry;
 use crate::store::workspace::Workspace;
 
 /// Fetch components and what they depend on into the workspace
@@ -97,15 +99,23 @@ fn fetch(context: &Context, args: &Args) -> Result<()> {
         Recovered::Discarded => ui.say("threw away what an interrupted run had begun"),
     }
     let given = Given::read(context, args)?;
-    let mut places = Places::new(context, &workspace)?;
-    let named = wish(context, args, &mut workspace, &mut places)?;
+    let typed = args.ids.iter().map(|word| parse_word(word)).collect::<Result<Vec<_>>>()?;
+    let mut places = Places::new(context, &workspace, typed.iter().map(|word| word.0.clone()).collect())?;
+    let named = wish(context, args, &typed, &mut workspace, &mut places)?;
     if workspace.file.components.values().all(|entry| entry.version.is_none()) && workspace.lock.components.is_empty() {
         let failure = Failure::new(Code::Usage, "nothing is wanted here: name a component");
         return Err(failure.hint("forum fetch OWNER/NAME --registry URL").into());
     }
     given.check_targets(&named)?;
-    let targets = choose(&workspace, &mut places)?;
-    let planned = plan::plan(context, &mut workspace, &mut places, &targets, &given, &named)?;
+    let settled = if given.is_empty() { plan::settled(&workspace, &places)? } else { None };
+    let planned = match settled {
+        Some(planned) => planned,
+        None => {
+            let targets = choose(&workspace, &mut places)?;
+            plan::plan(context, &mut workspace, &mut places, &targets, &given, &named)?
+        }
+    };
+    places.notes().iter().for_each(|note| ui.say(note));
     let lock = lock_of(&workspace.lock, &planned);
     if context.locked && lock != workspace.lock {
         let failure = Failure::new(
@@ -123,23 +133,29 @@ fn fetch(context: &Context, args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// `ID[@REQ]` as typed.
+type Word = (IdOrName, Option<VersionReq>);
+
+fn parse_word(word: &str) -> Result<Word> {
+    let (typed, requirement) = word.split_once('@').map_or((word, None), |(id, req)| (id, Some(req)));
+    let usage = |why: String| Failure::new(Code::Usage, why);
+    let typed: IdOrName = typed.parse().map_err(|e| usage(format!("{e}")))?;
+    let wrong = |text: &str, e| usage(format!("{typed}: `{}` is no requirement: {e}", text.escape_debug()));
+    let requirement = requirement.map(|text| text.parse().map_err(|e: semver::Error| wrong(text, e))).transpose()?;
+    Ok((typed, requirement))
+}
+
 /// Reads the ids of the command line into the workspace's wishes.
-fn wish(context: &Context, args: &Args, workspace: &mut Workspace, places: &mut Places<'_>) -> Result<Vec<ComponentId>> {
+fn wish(context: &Context, args: &Args, typed: &[Word], workspace: &mut Workspace, places: &mut Places<'_>) -> Result<Vec<ComponentId>> {
     let path = args.path.as_ref().map(|path| places::in_workspace(context, workspace, path)).transpose()?;
     if path.is_some() && args.ids.len() != 1 {
         fail!(Code::Usage, "--path goes with exactly one component");
     }
     let mut named = Vec::new();
-    for word in &args.ids {
-        let (typed, requirement) = word.split_once('@').map_or((word.as_str(), None), |(id, req)| (id, Some(req)));
-        let usage = |why: String| Failure::new(Code::Usage, why);
-        let typed = typed.parse().map_err(|e| usage(format!("{e}")))?;
-        let requirement = requirement
-            .map(|text| text.parse().map_err(|e| usage(format!("{typed}: `{}` is no requirement: {e}", text.escape_debug()))))
-            .transpose()?;
-        let (id, registry) = places.find(&typed, workspace)?;
+    for (typed, requirement) in typed {
+        let (id, registry) = places.find(typed, workspace)?;
         let old = workspace.file.components.get(&id).cloned().unwrap_or_default();
-        let version = match (requirement, old.version.clone()) {
+        let version = match (requirement.clone(), old.version.clone()) {
             (Some(requirement), _) | (None, Some(requirement)) => requirement,
             (None, None) => newest(workspace, places, &id, &registry)?,
         };
@@ -152,11 +168,11 @@ fn wish(context: &Context, args: &Args, workspace: &mut Workspace, places: &mut 
 }
 
 /// `^` of what a wish without requirement gets today: the locked version, else the newest.
-fn newest(workspace: &Workspace, places: &mut Places<'_>, id: &ComponentId, registry: &str) -> Result<semver::VersionReq> {
+fn newest(workspace: &Workspace, places: &mut Places<'_>, id: &ComponentId, registry: &str) -> Result<VersionReq> {
     let version = match workspace.lock.components.get(id) {
         Some(entry) => entry.version.clone(),
         None => {
-            let wish = Wish { id: id.clone(), requirement: semver::VersionReq::STAR };
+            let wish = Wish { id: id.clone(), requirement: VersionReq::STAR };
             let found = resolve(places.open(registry)?, &[wish], &BTreeMap::new())?;
             found[id].record.version.clone()
         }
@@ -173,14 +189,10 @@ fn choose(workspace: &Workspace, places: &mut Places<'_>) -> Result<Vec<plan::Ta
             by_registry.entry(registry).or_default().push(Wish { id: id.clone(), requirement: requirement.clone() });
         }
     }
-    let locked = workspace.lock.components.iter().map(|(id, entry)| (id.clone(), entry.version.clone())).collect();
+    let locked: BTreeMap<_, _> = workspace.lock.components.iter().map(|(id, entry)| (id.clone(), entry.version.clone())).collect();
     let mut targets: Vec<plan::Target> = Vec::new();
     for (registry, wishes) in by_registry {
-        let opened = places.open(&registry)?;
-        for wish in &wishes {
-            refuse_removed(opened, workspace, &wish.id)?;
-        }
-        for (id, chosen) in resolve(opened, &wishes, &locked)? {
+        for (id, chosen) in solve(workspace, places, &registry, &wishes, &locked)? {
             let requested = wishes.iter().any(|wish| wish.id == id);
             if let Some(other) = targets.iter().find(|target| target.id == id) {
                 let message = format!("{id} is wanted from two registries, {} and {registry}", other.registry);
@@ -193,8 +205,42 @@ fn choose(workspace: &Workspace, places: &mut Places<'_>) -> Result<Vec<plan::Ta
     Ok(targets)
 }
 
+/// Resolves in one registry. A cache that is too old for the lock or the wishes is refreshed, once.
+fn solve(
+    workspace: &Workspace,
+    places: &mut Places<'_>,
+    registry: &str,
+    wishes: &[Wish],
+    locked: &BTreeMap<ComponentId, semver::Version>,
+) -> Result<Resolution> {
+    let unknown = |opened: &Registry| -> Result<bool> {
+        for wish in wishes {
+            if let (Some(version), Some(index)) = (locked.get(&wish.id), opened.index(&wish.id)?)
+                && index.record(version).is_none()
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    };
+    if unknown(places.open(registry)?)? {
+        places.refresh(registry)?;
+    }
+    let opened = places.open(registry)?;
+    for wish in wishes {
+        refuse_removed(opened, workspace, &wish.id)?;
+    }
+    match resolve(opened, wishes, locked) {
+        Err(error) if matches!(Failure::of(&error).code, Code::NotFound | Code::NoSolution) => {
+            places.refresh(registry)?;
+            resolve(places.open(registry)?, wishes, locked)
+        }
+        done => done,
+    }
+}
+
 /// A removed version is not given by a lock either (contract, section 3).
-fn refuse_removed(registry: &crate::store::registry::Registry, workspace: &Workspace, id: &ComponentId) -> Result<()> {
+fn refuse_removed(registry: &Registry, workspace: &Workspace, id: &ComponentId) -> Result<()> {
     let (Some(entry), Some(index)) = (workspace.lock.components.get(id), registry.index(id)?) else { return Ok(()) };
     if let Some(notice) = index.removed.get(&entry.version)
         && workspace.state(entry)? == crate::store::workspace::State::Missing

@@ -12,7 +12,7 @@ use crate::model::address::Address;
 use crate::model::id::{ComponentId, IdOrName};
 use crate::model::path::RelPath;
 use crate::model::workspace_file::Entry;
-use crate::store::registry::Registry;
+use crate::store::registry::{Registry, Visit};
 use crate::store::workspace::Workspace;
 
 /// The registries of a workspace, opened once each.
@@ -25,10 +25,19 @@ pub(super) struct Places<'a> {
     /// The name of `--registry` or `FORUM_REGISTRY`.
     wanted: Option<String>,
     new: Vec<(String, String)>,
+    /// What the command line names: it comes in the first request.
+    named: Vec<IdOrName>,
+    /// Whether something is named that was not wanted before, so that the newest `main` counts.
+    newest: bool,
 }
 
 impl<'a> Places<'a> {
-    pub(super) fn new(context: &'a Context, workspace: &Workspace) -> Result<Self> {
+    pub(super) fn new(context: &'a Context, workspace: &Workspace, named: Vec<IdOrName>) -> Result<Self> {
+        let wanted = |typed: &IdOrName| match typed {
+            IdOrName::Id(id) => workspace.file.components.get(id).is_some_and(|entry| entry.version.is_some()),
+            IdOrName::Short(name) => workspace.file.components.iter().any(|(id, entry)| id.name() == name && entry.version.is_some()),
+        };
+        let newest = !named.iter().all(wanted);
         let mut places = Self {
             context,
             root: workspace.root.clone(),
@@ -36,6 +45,8 @@ impl<'a> Places<'a> {
             opened: BTreeMap::new(),
             wanted: None,
             new: Vec::new(),
+            named,
+            newest,
         };
         if let Some(text) = &context.registry {
             places.wanted = Some(places.named(text)?);
@@ -49,7 +60,7 @@ impl<'a> Places<'a> {
             return Ok(text.to_owned());
         }
         let address = Address::parse(text)?;
-        let registry = Registry::open(&address, &self.context.started_in, &Context::version())?;
+        let registry = self.visit(&address, &self.context.started_in)?;
         let url = match address {
             Address::Path(path) if Path::new(&path).is_relative() => relative(&self.root, &self.context.started_in.join(path)),
             other => other.to_string(),
@@ -68,12 +79,29 @@ impl<'a> Places<'a> {
         Ok(name)
     }
 
+    fn visit(&self, address: &Address, base: &Path) -> Result<Registry> {
+        let visit = Visit { newest: self.newest, components: self.named.clone() };
+        Registry::open(address, base, &self.context.store, &visit)
+    }
+
+    /// Brings the newest state of an opened registry, where that is allowed.
+    pub(super) fn refresh(&mut self, name: &str) -> Result<()> {
+        match self.opened.get_mut(name) {
+            Some(registry) if !self.context.store.offline => registry.refresh(),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the user should be told about the registries.
+    pub(super) fn notes(&self) -> Vec<String> {
+        self.opened.values().flat_map(Registry::take_notes).collect()
+    }
+
     /// Opens a registry by its name.
     pub(super) fn open(&mut self, name: &str) -> Result<&Registry> {
         if !self.opened.contains_key(name) {
             let url = self.url(name)?;
-            let registry =
-                Registry::open(&Address::parse(&url)?, &self.root, &Context::version()).with_context(|| format!("the registry {name}"))?;
+            let registry = self.visit(&Address::parse(&url)?, &self.root).with_context(|| format!("the registry {name}"))?;
             self.opened.insert(name.to_owned(), registry);
         }
         Ok(&self.opened[name])
@@ -85,6 +113,11 @@ impl<'a> Places<'a> {
             Some(url) => Ok(url.clone()),
             None => fail!(Code::InvalidWorkspace, "forum.toml: no [registries.{name}] is there"),
         }
+    }
+
+    /// The name of the registry with this address.
+    pub(super) fn name_of(&self, url: &str) -> Option<String> {
+        self.urls.iter().find(|(_, known)| *known == url).map(|(name, _)| name.clone())
     }
 
     /// The registry for an id that no entry names one for.

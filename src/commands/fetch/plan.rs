@@ -1,6 +1,6 @@
 //! What is to be done for each chosen component: decided from lock and disk, before anything is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 
@@ -53,6 +53,37 @@ struct Prepared {
     content: Content,
     manifest: Manifest,
     answers: Answers,
+}
+
+/// The plan where the lock satisfies `forum.toml` and everything is there: no registry is asked, none is even opened.
+pub(super) fn settled(workspace: &Workspace, places: &Places<'_>) -> Result<Option<Vec<Planned>>> {
+    let lock = &workspace.lock.components;
+    let wanted = |id: &ComponentId| workspace.file.components.get(id).is_some_and(|entry| entry.version.is_some());
+    let mut open: Vec<&ComponentId> = workspace.file.components.keys().filter(|id| wanted(id)).collect();
+    let (mut reached, mut planned) = (BTreeSet::new(), Vec::new());
+    while let Some(id) = open.pop() {
+        if !reached.insert(id) {
+            continue;
+        }
+        let Some(entry) = lock.get(id) else { return Ok(None) };
+        open.extend(&entry.dependencies);
+        let wish = workspace.file.components.get(id).cloned().unwrap_or_default();
+        let default = workspace.file.components_dir.join(&id.to_string().parse()?)?;
+        let satisfied = wish.version.as_ref().is_none_or(|requirement| requirement.matches(&entry.version))
+            && wish.path.as_ref().unwrap_or(&default) == &entry.path
+            && wish.variables.iter().all(|(name, answer)| entry.answers.get(name) == Some(answer))
+            && entry.requested == wanted(id);
+        let registry = places.name_of(&entry.registry).filter(|name| wish.registry.as_ref().is_none_or(|wish| wish == name));
+        let step = match workspace.state(entry)? {
+            State::Missing => return Ok(None),
+            State::Clean => Step::Unchanged,
+            State::Adapted => Step::Kept { wanted: None },
+        };
+        let Some(registry) = registry.filter(|_| satisfied) else { return Ok(None) };
+        planned.push(Planned { entry: entry.clone(), registry, step, needs: needs_on_disk(workspace, entry), yanked: None });
+    }
+    planned.sort_by(|a, b| a.entry.id.cmp(&b.entry.id));
+    Ok((reached.len() == lock.len() && !planned.is_empty()).then_some(planned))
 }
 
 /// Decides for all targets; asks for missing answers once, or lists them all.

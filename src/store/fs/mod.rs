@@ -38,3 +38,11 @@ pub fn remove_if_empty(path: &Path) {
 pub fn read_text(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
 }
+
+/// Makes a directory that only its user can read, and those above it.
+///
+/// # Errors
+/// When the file system refuses.
+pub fn make_private_directory(path: &Path) -> Result<()> {
+    platform::make_private_dirs(path).with_context(|| format!("making the directory {}", path.display()))
+}

@@ -13,19 +13,38 @@ use crate::model::digest::{FileMode, ObjectId};
 use crate::model::id::ComponentId;
 use crate::model::index::VersionRecord;
 use crate::model::path::RelPath;
-use crate::model::registry_file::Limits;
+use crate::model::registry_file::{Limits, REGISTRY_FILE};
+use crate::store::transport::ACCEPTED;
 
 /// A tree object larger than this is no directory that a person made.
 const MAX_TREE_BYTES: usize = 4 << 20;
 /// The most trees of one component that are read.
 const MAX_TREES: usize = 10_000;
 
-pub(super) struct LocalGit {
-    repository: Repository,
-    root: Oid,
+/// Brings objects that a cache does not hold yet.
+pub(super) trait Supply {
+    /// Brings these objects, of trees everything in them.
+    fn bring(&self, ids: &[ObjectId]) -> Result<()>;
+    /// Brings the newest `main`, and checks that it descends from the one last seen.
+    fn refresh(&self) -> Result<()>;
 }
 
-impl LocalGit {
+pub(super) struct GitTree {
+    repository: Repository,
+    /// The commit that `main` is at.
+    pub(super) main: Oid,
+    root: Oid,
+    supply: Option<Box<dyn Supply>>,
+}
+
+impl GitTree {
+    /// Opens a cache repository at the `main` that was accepted.
+    pub(super) fn cached(path: &Path, supply: Option<Box<dyn Supply>>) -> Result<Self> {
+        let repository = Repository::open_bare(path).with_context(|| format!("opening the cache {}", path.display()))?;
+        let (main, root) = tip(&repository, ACCEPTED)?;
+        Ok(Self { repository, main, root, supply })
+    }
+
     /// Opens the repository at `path` on its `main`; `None` where there is no repository.
     pub(super) fn open(path: &Path) -> Result<Option<Self>> {
         let shown = path.display();
@@ -44,11 +63,56 @@ impl LocalGit {
                 return Err(Failure::new(Code::InvalidRegistry, format!("the repository {shown}: {}", error.message())).into());
             }
         };
-        let root = match repository.find_reference("refs/heads/main") {
-            Ok(main) => main.peel_to_tree().with_context(|| format!("main of {shown}"))?.id(),
-            Err(_) => return Err(Failure::new(Code::InvalidRegistry, format!("the repository {shown} has no branch main")).into()),
-        };
-        Ok(Some(Self { repository, root }))
+        if repository.find_reference("refs/heads/main").is_err() {
+            fail!(Code::InvalidRegistry, "the repository {shown} has no branch main");
+        }
+        let (main, root) = tip(&repository, "refs/heads/main").with_context(|| format!("main of {shown}"))?;
+        Ok(Some(Self { repository, main, root, supply: None }))
+    }
+
+    pub(super) fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// Brings those of `ids` that are missing, in one request.
+    fn need(&self, ids: &[Oid]) -> Result<()> {
+        let Some(supply) = &self.supply else { return Ok(()) };
+        let odb = self.repository.odb()?;
+        let missing = |ids: &[Oid]| ids.iter().filter(|oid| !odb.exists(**oid)).map(|oid| object_id(*oid)).collect::<Result<Vec<_>>>();
+        let lacking = missing(ids)?;
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        supply.bring(&lacking)?;
+        odb.refresh()?;
+        if let Some(lost) = missing(ids)?.first() {
+            fail!(Code::Integrity, "the registry's server did not send the object {lost}");
+        }
+        Ok(())
+    }
+
+    /// The files below a tree, as far as its trees are at hand and within bounds: what is wrong is found when it is read.
+    fn blobs_below(&self, top: Oid) -> Result<Vec<Oid>> {
+        let (mut open, mut found, mut trees) = (vec![(top, 0)], Vec::new(), 0);
+        let odb = self.repository.odb()?;
+        while let Some((oid, depth)) = open.pop() {
+            trees += 1;
+            if trees > MAX_TREES || depth > MAX_DEPTH || found.len() > 100_000 {
+                break;
+            }
+            let Ok(object) = odb.read(oid) else {
+                self.need(&[oid])?;
+                continue;
+            };
+            for row in rows(object.data()).unwrap_or_default() {
+                match row.mode {
+                    b"40000" => open.push((row.id, depth + 1)),
+                    b"160000" => {}
+                    _ => found.push(row.id),
+                }
+            }
+        }
+        Ok(found)
     }
 
     fn object_at(&self, path: &RelPath) -> Result<Option<(Oid, ObjectType)>> {
@@ -73,6 +137,12 @@ impl LocalGit {
         }
         Ok(odb.read(oid).map_err(|e| damaged(e.message().to_owned()))?.data().to_vec())
     }
+}
+
+/// The commit and the root tree of a reference.
+fn tip(repository: &Repository, reference: &str) -> Result<(Oid, Oid)> {
+    let commit = repository.find_reference(reference)?.peel_to_commit()?;
+    Ok((commit.id(), commit.tree_id()))
 }
 
 /// One row of a tree as it stands in the object.
@@ -104,7 +174,7 @@ fn sort_key(row: &Row<'_>) -> Vec<u8> {
     key
 }
 
-impl LocalGit {
+impl GitTree {
     fn walk(&self, collector: &mut Collector<'_>, top: Oid) -> Result<()> {
         let (mut open, mut trees) = (vec![(String::new(), top)], 0);
         while let Some((prefix, oid)) = open.pop() {
@@ -158,10 +228,36 @@ impl LocalGit {
     }
 }
 
-impl Source for LocalGit {
+impl Source for GitTree {
+    fn prefetch(&self, ids: &[ComponentId]) -> Result<()> {
+        if self.supply.is_none() {
+            return Ok(());
+        }
+        let mut wanted = Vec::new();
+        for path in ids.iter().map(|id| format!("index/{id}.toml")).chain([REGISTRY_FILE.to_owned()]) {
+            wanted.extend(self.object_at(&path.parse()?)?.map(|(oid, _)| oid));
+        }
+        for id in ids {
+            if let Some((oid, ObjectType::Tree)) = self.object_at(&format!("components/{id}").parse()?)? {
+                wanted.extend(self.blobs_below(oid)?);
+            }
+        }
+        self.need(&wanted)
+    }
+
+    fn refresh(&mut self) -> Result<bool> {
+        let Some(supply) = &self.supply else { return Ok(false) };
+        supply.refresh()?;
+        let (main, root) = tip(&self.repository, ACCEPTED)?;
+        let moved = main != self.main;
+        (self.main, self.root) = (main, root);
+        Ok(moved)
+    }
+
     fn read(&self, path: &RelPath, limit: u64) -> Result<Option<Vec<u8>>> {
         match self.object_at(path)? {
             Some((oid, ObjectType::Blob)) => {
+                self.need(&[oid])?;
                 let size = self.repository.odb()?.read_header(oid).map_or(0, |(size, _)| size as u64);
                 if size > limit {
                     fail!(Code::InvalidRegistry, "{path} has {size} bytes; the limit is {limit}");
@@ -186,6 +282,8 @@ impl Source for LocalGit {
     fn content(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Content> {
         let mut collector = Collector::new(id, record, limits);
         let top = Oid::from_bytes(record.tree.as_bytes())?;
+        self.need(&[top])?;
+        self.need(&self.blobs_below(top)?)?;
         self.walk(&mut collector, top)?;
         let tree: ObjectId = object_id(top)?;
         collector.finish(tree)

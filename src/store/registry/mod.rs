@@ -1,13 +1,16 @@
 //! A registry, wherever it lies: its own file, its index, the verified files of a version.
 
+mod bundle;
 mod content;
 mod folder;
 mod git;
+mod network;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use semver::Version;
@@ -15,7 +18,8 @@ use semver::Version;
 pub use content::{Content, ContentFile};
 
 use self::folder::Folder;
-use self::git::LocalGit;
+use self::git::GitTree;
+use self::network::Remote;
 use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::address::Address;
@@ -24,6 +28,8 @@ use crate::model::index::{IndexFile, MAX_BYTES, VersionRecord};
 use crate::model::path::RelPath;
 use crate::model::registry_file::{Limits, REGISTRY_FILE, RegistryFile};
 use crate::model::resolve::Catalog;
+use crate::store::memory::Memory;
+use crate::store::transport::EngineChoice;
 
 /// The largest `registry.toml`, in bytes.
 const MAX_REGISTRY_FILE: u64 = 1 << 20;
@@ -38,8 +44,49 @@ trait Source {
     fn can_be_had(&self, _index: &IndexFile, _record: &VersionRecord) -> bool {
         true
     }
+    /// Brings what reading these components will need.
+    fn prefetch(&self, _ids: &[ComponentId]) -> Result<()> {
+        Ok(())
+    }
+    /// Brings the newest state, and says whether it is another.
+    fn refresh(&mut self) -> Result<bool> {
+        Ok(false)
+    }
     /// The files of a version, checked and verified.
     fn content(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Content>;
+}
+
+/// What the user, once, should be told about a registry.
+pub(crate) type Notes = Rc<RefCell<Vec<String>>>;
+
+/// Where registries are cached and remembered, and how servers are asked.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The cache.
+    pub cache_dir: Option<PathBuf>,
+    /// The memory.
+    pub state_dir: Option<PathBuf>,
+    /// Whether asking a server is forbidden.
+    pub offline: bool,
+    /// Silence after which a server is given up.
+    pub timeout: Duration,
+    /// Who asks.
+    pub engine: EngineChoice,
+    /// Whether a person can be asked for a password.
+    pub terminal: bool,
+    /// The version of this program.
+    pub running: Version,
+    /// Whether a `main` that does not descend from the last one is taken.
+    pub accept_rewrite: bool,
+}
+
+/// What a registry is opened for.
+#[derive(Debug, Default)]
+pub struct Visit {
+    /// Whether the newest `main` is needed; else the cache will do, where it has one.
+    pub newest: bool,
+    /// Components that will be read: they come in the first request.
+    pub components: Vec<IdOrName>,
 }
 
 /// An opened registry.
@@ -48,36 +95,66 @@ pub struct Registry {
     pub file: RegistryFile,
     source: Box<dyn Source>,
     known: RefCell<BTreeMap<ComponentId, Option<Rc<IndexFile>>>>,
+    memory: Option<Memory>,
+    notes: Notes,
 }
 
 impl Registry {
-    /// Opens the registry at `address`; a relative path starts at `base`.
+    /// Opens the registry at `address`; a relative path starts at `base`. A server is asked only where the cache is empty.
     ///
     /// # Errors
-    /// [`Code::NotFound`] where nothing is, [`Code::InvalidRegistry`] for what is none, [`Code::Usage`] for an address of a
-    /// kind that this version does not read.
-    pub fn open(address: &Address, base: &Path, running: &Version) -> Result<Self> {
-        let Some(path) = address.local_path() else {
-            let failure = Failure::new(Code::Usage, format!("{address}: this version of forum reads registries on this machine only"));
-            return Err(failure.hint(format!("git clone {address} registry, then --registry registry")).into());
+    /// [`Code::NotFound`] where nothing is, [`Code::InvalidRegistry`] for what is none, and the transport's own.
+    pub fn open(address: &Address, base: &Path, options: &Options, visit: &Visit) -> Result<Self> {
+        let notes = Notes::default();
+        let (mut source, key) = match address.local_path() {
+            Some(path) => local(&base.join(path), options)?,
+            None => {
+                let remote = Remote::open(address, options, Rc::clone(&notes))?;
+                let path = remote.repository.clone();
+                let source: Box<dyn Source> = Box::new(GitTree::cached(&path, Some(Box::new(remote)))?);
+                (source, Some(address.key()))
+            }
         };
-        let path = base.join(path);
-        let shown = path.display().to_string();
-        if !path.exists() {
-            fail!(Code::NotFound, "there is no registry at {shown}");
+        if visit.newest && !options.offline {
+            source.refresh()?;
         }
-        if path.is_file() {
-            fail!(Code::Usage, "{shown}: this version of forum does not read bundle files");
-        }
-        let source: Box<dyn Source> = match LocalGit::open(&path)? {
-            Some(repository) => Box::new(repository),
-            None => Box::new(Folder::open(&path)?),
+        let listed = if visit.components.is_empty() { Vec::new() } else { listed(&*source)? };
+        let read = |typed: &IdOrName, id: &ComponentId| match typed {
+            IdOrName::Id(typed) => typed == id,
+            IdOrName::Short(name) => name == id.name(),
         };
+        let soon: Vec<_> = listed.into_iter().filter(|id| visit.components.iter().any(|typed| read(typed, id))).collect();
+        source.prefetch(&soon)?;
+        let memory = key.zip(options.state_dir.as_ref()).map(|(key, state)| Memory::of(state, &key));
         let Some(bytes) = source.read(&REGISTRY_FILE.parse()?, MAX_REGISTRY_FILE)? else {
-            fail!(Code::InvalidRegistry, "{shown} is no registry: it has no {REGISTRY_FILE}");
+            fail!(Code::InvalidRegistry, "{address} is no registry: it has no {REGISTRY_FILE}");
         };
-        let file = RegistryFile::parse(&bytes, running).with_context(|| shown.clone())?;
-        Ok(Self { file, source, known: RefCell::default() })
+        let file = RegistryFile::parse(&bytes, &options.running).with_context(|| address.to_string())?;
+        Ok(Self { file, source, known: RefCell::default(), memory, notes })
+    }
+
+    /// Brings the newest `main`, where the registry is on a server.
+    ///
+    /// # Errors
+    /// [`Code::Rewritten`], and the transport's own.
+    pub fn refresh(&mut self) -> Result<()> {
+        if self.source.refresh()? {
+            self.known.borrow_mut().clear();
+        }
+        Ok(())
+    }
+
+    /// What the user should be told; each note is given once.
+    pub fn take_notes(&self) -> Vec<String> {
+        self.notes.take()
+    }
+
+    /// Brings what a fetch of these components will most likely read, in one request.
+    ///
+    /// # Errors
+    /// The transport's own.
+    pub fn prefetch(&self, ids: &[ComponentId]) -> Result<()> {
+        self.source.prefetch(ids)
     }
 
     /// Every component that has an index file.
@@ -85,8 +162,7 @@ impl Registry {
     /// # Errors
     /// When the index cannot be listed.
     pub fn ids(&self) -> Result<Vec<ComponentId>> {
-        let files = self.source.files(&"index".parse()?)?;
-        Ok(files.iter().filter_map(|file| file.strip_suffix(".toml")?.parse().ok()).collect())
+        listed(&*self.source)
     }
 
     /// The full id of what a person typed.
@@ -124,6 +200,48 @@ impl Registry {
     }
 }
 
+fn listed(source: &dyn Source) -> Result<Vec<ComponentId>> {
+    let files = source.files(&"index".parse()?)?;
+    Ok(files.iter().filter_map(|file| file.strip_suffix(".toml")?.parse().ok()).collect())
+}
+
+/// A registry on this machine, with the key under which it is remembered; a plain folder is not.
+fn local(path: &Path, options: &Options) -> Result<(Box<dyn Source>, Option<String>)> {
+    let shown = path.display();
+    let Ok(canonical) = path.canonicalize() else { fail!(Code::NotFound, "there is no registry at {shown}") };
+    let key = canonical.to_string_lossy().into_owned();
+    if path.is_file() {
+        if !bundle::is_bundle(path) {
+            fail!(Code::InvalidRegistry, "{shown} is neither a Git bundle nor a directory");
+        }
+        let (cache, _used) = network::cache_repository(options, &key, "")?;
+        bundle::import(path, &git2::Repository::open_bare(&cache)?)?;
+        let source = GitTree::cached(&cache, None)?;
+        remember(&source, &key, options)?;
+        return Ok((Box::new(source), Some(key)));
+    }
+    match GitTree::open(path)? {
+        Some(source) => {
+            remember(&source, &key, options)?;
+            Ok((Box::new(source), Some(key)))
+        }
+        None => Ok((Box::new(Folder::open(path)?), None)),
+    }
+}
+
+/// The rule that the index only moves forward, for what is read without a transport.
+fn remember(source: &GitTree, key: &str, options: &Options) -> Result<()> {
+    let Some(state) = &options.state_dir else { return Ok(()) };
+    let memory = Memory::of(state, key);
+    if let Some(seen) = memory.main()?
+        && !options.accept_rewrite
+        && network::descends(&source.repository().odb()?, source.main, seen) != network::Descent::Yes
+    {
+        return Err(network::rewritten(key, source.main, seen).into());
+    }
+    memory.set_main(source.main)
+}
+
 fn nearness(typed: &IdOrName, id: &ComponentId) -> f64 {
     match typed {
         IdOrName::Id(typed) => strsim::jaro_winkler(&typed.to_string(), &id.to_string()),
@@ -136,11 +254,15 @@ impl Catalog for Registry {
         if let Some(known) = self.known.borrow().get(id) {
             return Ok(known.clone());
         }
+        self.source.prefetch(std::slice::from_ref(id))?;
         let path: RelPath = format!("index/{id}.toml").parse()?;
         let found = match self.source.read(&path, MAX_BYTES as u64).with_context(|| id.to_string())? {
             None => None,
             Some(bytes) => {
                 let mut index = IndexFile::parse(path.as_str(), &bytes, id).map_err(Failure::from)?;
+                if let Some(memory) = &self.memory {
+                    memory.check(&index)?;
+                }
                 let held: Vec<_> = index.versions.iter().filter(|record| self.source.can_be_had(&index, record)).cloned().collect();
                 index.versions = held;
                 Some(Rc::new(index))

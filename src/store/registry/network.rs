@@ -1,0 +1,222 @@
+//! A registry on a server: a partial copy in the cache, filled by the transport with what is asked for.
+
+use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use anyhow::{Context as _, Result};
+use git2::{ObjectType, Odb, Oid, Repository};
+
+use super::git::Supply;
+use super::{Notes, Options};
+use crate::error::{Code, Failure};
+use crate::fail;
+use crate::model::address::Address;
+use crate::model::digest::ObjectId;
+use crate::store::fs::lock::FileLock;
+use crate::store::fs::make_private_directory;
+use crate::store::memory::{Memory, file_name_of};
+use crate::store::transport::{ACCEPTED, EngineChoice, History, INCOMING, Job, Transport, engine};
+
+/// A cache repository and the way to its server.
+pub(super) struct Remote {
+    pub(super) repository: PathBuf,
+    address: Address,
+    memory: Memory,
+    options: Options,
+    engine: RefCell<Option<Rc<dyn Transport>>>,
+    notes: Notes,
+    /// Whether this run has asked for the newest `main` already.
+    updated: Cell<bool>,
+    /// Users of the repository share this; cleaning takes it alone.
+    _used: FileLock,
+}
+
+/// Makes the cache repository of a key where there is none, and holds it against cleaning.
+pub(super) fn cache_repository(options: &Options, key: &str, suffix: &str) -> Result<(PathBuf, FileLock)> {
+    let Some(cache) = &options.cache_dir else {
+        fail!(Code::Io, "there is no home directory for the cache: set HOME or FORUM_CACHE_DIR");
+    };
+    let folder = cache.join("registries");
+    make_private_directory(&folder)?;
+    let name = format!("{}{suffix}", file_name_of(key));
+    let path = folder.join(&name);
+    let used = FileLock::shared(&folder.join(format!("{name}.lock")), &|| ())?;
+    if Repository::open_bare(&path).is_err() {
+        let _alone = FileLock::exclusive(&folder.join(format!("{name}.fetch-lock")), &|| ())?;
+        make_private_directory(&path)?;
+        let mut plain = git2::RepositoryInitOptions::new();
+        plain.bare(true).external_template(false);
+        Repository::init_opts(&path, &plain).with_context(|| format!("making the cache {}", path.display()))?;
+    }
+    Ok((path, used))
+}
+
+impl Remote {
+    pub(super) fn open(address: &Address, options: &Options, notes: Notes) -> Result<Self> {
+        let builtin = options.engine == EngineChoice::Builtin;
+        let suffix = if builtin { "-builtin" } else { "" };
+        let key = address.key();
+        let (repository, used) = cache_repository(options, &key, suffix)?;
+        let Some(state) = &options.state_dir else {
+            fail!(Code::Io, "there is no home directory to remember registries in: set HOME or FORUM_STATE_DIR");
+        };
+        let memory = Memory::of(state, &key);
+        if address.is_plain_http_off_loopback() {
+            notes.borrow_mut().push(format!("warning: {address} is not encrypted: anybody on the way can read and change what comes"));
+        }
+        let remote = Self {
+            repository,
+            address: address.clone(),
+            memory,
+            options: options.clone(),
+            engine: RefCell::default(),
+            notes,
+            updated: Cell::new(false),
+            _used: used,
+        };
+        if remote.accepted()?.is_none() {
+            remote.update(true)?;
+        }
+        Ok(remote)
+    }
+
+    fn accepted(&self) -> Result<Option<Oid>> {
+        let repository = Repository::open_bare(&self.repository)?;
+        Ok(repository.find_reference(ACCEPTED).ok().and_then(|main| main.target()))
+    }
+
+    fn engine(&self) -> Result<Rc<dyn Transport>> {
+        if self.options.offline {
+            let failure = Failure::new(
+                Code::Offline,
+                format!("{}: what is asked for is not in the cache, and --offline forbids asking", self.address),
+            );
+            return Err(failure.hint("run the same command once without --offline").into());
+        }
+        let mut known = self.engine.borrow_mut();
+        if let Some(engine) = &*known {
+            return Ok(Rc::clone(engine));
+        }
+        let (engine, notes) = engine(&self.options.engine)?;
+        self.notes.borrow_mut().extend(notes);
+        Ok(Rc::clone(known.insert(engine.into())))
+    }
+
+    fn job(&self) -> Job<'_> {
+        Job {
+            repository: &self.repository,
+            address: &self.address,
+            timeout: self.options.timeout,
+            terminal: self.options.terminal,
+            progress: &|_| (),
+        }
+    }
+
+    /// One run at a time fetches into the repository.
+    fn alone(&self) -> Result<FileLock> {
+        let mut path = self.repository.clone().into_os_string();
+        path.push(".fetch-lock");
+        FileLock::exclusive(&PathBuf::from(path), &|| ())
+    }
+
+    /// Brings the newest `main`; a first time that another run has just done is not done again.
+    fn update(&self, first: bool) -> Result<()> {
+        let engine = self.engine()?;
+        let _alone = self.alone()?;
+        let accepted = self.accepted()?;
+        if first && accepted.is_some() {
+            return Ok(());
+        }
+        let history = if accepted.is_some() { History::Onward } else { History::Newest };
+        let notes = engine.fetch_main(&self.job(), history)?;
+        self.notes.borrow_mut().extend(notes);
+        let repository = Repository::open_bare(&self.repository)?;
+        let Some(new) = repository.find_reference(INCOMING).ok().and_then(|main| main.target()) else {
+            fail!(Code::InvalidRegistry, "{} has no branch main", self.address);
+        };
+        if let Some(seen) = self.memory.main()?
+            && !self.options.accept_rewrite
+        {
+            self.require_descent(&*engine, &repository, new, seen)?;
+        }
+        repository.reference(ACCEPTED, new, true, "fetched")?;
+        self.updated.set(true);
+        self.memory.set_main(new)
+    }
+
+    fn require_descent(&self, engine: &dyn Transport, repository: &Repository, new: Oid, seen: Oid) -> Result<()> {
+        let mut descends = descends(&repository.odb()?, new, seen);
+        if descends == Descent::Unknown {
+            engine.fetch_main(&self.job(), History::Commits)?;
+            let fresh = Repository::open_bare(&self.repository)?;
+            descends = self::descends(&fresh.odb()?, new, seen);
+        }
+        if descends == Descent::Yes { Ok(()) } else { Err(rewritten(&self.address.to_string(), new, seen).into()) }
+    }
+}
+
+/// The error for a `main` that does not descend from the one last seen.
+pub(super) fn rewritten(address: &str, new: Oid, seen: Oid) -> Failure {
+    let message =
+        format!("the history of {address} was rewritten: main is at {new}, which does not descend from {seen}, where it was last seen");
+    let failure = Failure::new(Code::Rewritten, message);
+    failure.hint("ask the forum's maintainers why; if you trust the answer: forum registry refresh --accept-rewrite")
+}
+
+/// Whether a commit descends from another, as far as the commits at hand tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Descent {
+    Yes,
+    No,
+    /// Commits on the way are missing.
+    Unknown,
+}
+
+/// Walks the parents as they stand in the objects: libgit2 would hide what lies behind a shallow boundary.
+pub(super) fn descends(odb: &Odb<'_>, new: Oid, old: Oid) -> Descent {
+    let (mut open, mut seen, mut cut) = (vec![new], std::collections::HashSet::new(), false);
+    while let Some(oid) = open.pop() {
+        if oid == old {
+            return Descent::Yes;
+        }
+        if !seen.insert(oid) {
+            continue;
+        }
+        let Ok(object) = odb.read(oid) else {
+            cut = true;
+            continue;
+        };
+        if object.kind() != ObjectType::Commit {
+            continue;
+        }
+        for line in object.data().split(|&b| b == b'\n').take_while(|line| !line.is_empty()) {
+            let parent = line.strip_prefix(b"parent ").and_then(|id| Oid::from_str(std::str::from_utf8(id).ok()?).ok());
+            open.extend(parent);
+        }
+    }
+    if cut { Descent::Unknown } else { Descent::No }
+}
+
+impl Supply for Remote {
+    fn bring(&self, ids: &[ObjectId]) -> Result<()> {
+        let engine = self.engine()?;
+        let _alone = self.alone()?;
+        // Another run may have brought them while this one waited.
+        let repository = Repository::open_bare(&self.repository)?;
+        let odb = repository.odb()?;
+        let mut missing = Vec::new();
+        for id in ids {
+            if !odb.exists(Oid::from_bytes(id.as_bytes())?) {
+                missing.push(*id);
+            }
+        }
+        let notes = engine.fetch_objects(&self.job(), &missing)?;
+        self.notes.borrow_mut().extend(notes);
+        Ok(())
+    }
+
+    fn refresh(&self) -> Result<()> {
+        if self.updated.get() { Ok(()) } else { self.update(false) }
+    }
+}
