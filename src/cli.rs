@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use crate::commands::fetch;
+use crate::commands::{fetch, registry};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::store::registry::Options;
@@ -58,6 +58,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Fetch(fetch::Args),
+    #[command(subcommand)]
+    Registry(registry::Command),
 }
 
 /// Runs the program in `started_in`, and returns its exit status.
@@ -106,6 +108,7 @@ pub fn run(arguments: Vec<OsString>, started_in: &Path) -> u8 {
     };
     let (name, result): (_, Result<()>) = match &cli.command {
         Command::Fetch(args) => ("fetch", fetch::run(&context, args)),
+        Command::Registry(registry::Command::Refresh(args)) => ("registry refresh", registry::refresh(&context, args)),
     };
     match result {
         Ok(()) => 0,

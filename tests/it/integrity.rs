@@ -2,12 +2,46 @@
 
 use std::fs;
 
-use crate::support::fixtures::{BYTES, KOMMUN, PUPIL, SFTP, ready};
+use crate::support::fixtures::{BYTES, KOMMUN, PUPIL, SFTP, readme, ready};
 use crate::support::sandbox::{Sandbox, text};
 use crate::support::{snapshot, unchanged};
 
 const K: [&str; 2] = KOMMUN;
 const ZEROS: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+
+#[test]
+fn a_rewritten_main_is_refused_until_accepted() {
+    let (sandbox, mut small, ws) = ready();
+    sandbox.fetch(&ws, &[SFTP, K[0], K[1]]).ok();
+    let parent = small.registry.git(&["rev-parse", "refs/heads/main~1"]);
+    small.registry.set_main(&parent);
+    small.registry.publish("inera/new", "1.0.0", readme("1"));
+    let before = snapshot(&ws);
+    let error = sandbox.fetch(&ws, &["inera/new", K[0], K[1]]).fails(1, "rewritten");
+    assert!(error.contains("--accept-rewrite"), "{error}");
+    unchanged(&before, &ws);
+    // The memory survives the cleaning of the cache.
+    fs::remove_dir_all(sandbox.path("cache")).unwrap();
+    sandbox.fetch(&ws, &["inera/new", K[0], K[1]]).fails(1, "rewritten");
+    unchanged(&before, &ws);
+    sandbox.run(&ws, &["registry", "refresh", "--accept-rewrite"]).ok();
+    sandbox.fetch(&ws, &["inera/new", K[0], K[1]]).ok();
+}
+
+#[test]
+fn accepting_a_rewrite_accepts_no_other_digest() {
+    let (sandbox, mut small, ws) = ready();
+    sandbox.fetch(&ws, &[SFTP, K[0], K[1]]).ok();
+    let root = small.registry.git(&["rev-list", "--max-parents=0", "refs/heads/main"]);
+    small.registry.set_main(&root);
+    small.registry.publish(SFTP, "2.1.0", readme("other"));
+    sandbox.run(&ws, &["registry", "refresh", "--accept-rewrite"]);
+    let other = sandbox.workspace("other", &small.registry.url());
+    let before = snapshot(&other);
+    let error = sandbox.fetch(&other, &[SFTP, K[0], K[1]]).fails(1, "integrity");
+    assert!(error.contains(&small.sftp[2].checksum) || error.contains(&small.sftp[2].tree), "{error}");
+    unchanged(&before, &other);
+}
 
 #[test]
 fn a_changed_digest_in_the_index_or_the_lock() {
@@ -36,6 +70,7 @@ fn a_removed_version_is_given_to_nobody() {
     let (sandbox, mut small, ws) = ready();
     sandbox.fetch(&ws, &[&format!("{PUPIL}@=1.2.0"), K[0], K[1]]).ok();
     small.registry.tombstone(PUPIL, "1.2.0", "Contained personal data");
+    sandbox.run(&ws, &["registry", "refresh"]).ok();
     let clone = sandbox.colleague("clone", &ws);
     let before = snapshot(&clone);
     let run = sandbox.fetch(&clone, &[]).exits(1);
@@ -52,6 +87,7 @@ fn a_yanked_version_is_for_locks_only_and_said() {
     let (sandbox, mut small, ws) = ready();
     sandbox.fetch(&ws, &[SFTP, K[0], K[1]]).ok();
     small.registry.yank(SFTP, "2.1.0", "wrong mapping");
+    sandbox.run(&ws, &["registry", "refresh"]).ok();
     let clone = sandbox.colleague("clone", &ws);
     let run = sandbox.fetch(&clone, &[]).ok();
     assert_eq!(run.components()[SFTP]["version"], "2.1.0", "{run}");

@@ -6,15 +6,17 @@ use crate::support::fixtures::{BYTES, PUPIL, ready};
 use crate::support::{same_files, snapshot, unchanged};
 
 #[test]
-fn bare_file_url_checkout() {
+fn bare_file_url_checkout_bundle() {
     let (sandbox, small, _) = ready();
     let checkout = small.registry.checkout(&sandbox.path("checkout"));
     let at = checkout.to_str().unwrap();
     crate::support::git(&["-C", at, "checkout", "-q", "-b", "elsewhere"]);
     crate::support::git(&["-C", at, "rm", "-rqf", "components/goteborg/bytes", "index/goteborg/bytes.toml"]);
     crate::support::git(&["-C", at, "commit", "-qm", "elsewhere"]);
+    let bundle = small.registry.bundle(&sandbox.path("kommun.bundle"));
     let bare = small.registry.url();
-    for (kind, url) in [("bare", bare.clone()), ("file", format!("file://{bare}")), ("checkout", at.to_owned())] {
+    let bundle = bundle.to_str().unwrap().to_owned();
+    for (kind, url) in [("bare", bare.clone()), ("file", format!("file://{bare}")), ("checkout", at.to_owned()), ("bundle", bundle)] {
         let ws = sandbox.directory(kind);
         sandbox.fetch(&ws, &[BYTES, &format!("{PUPIL}@=1.0.0"), "--registry", &url]).ok();
         same_files(&ws.join("components").join(BYTES), &small.bytes.files);

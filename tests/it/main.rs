@@ -12,3 +12,4 @@ mod hostile;
 mod integrity;
 mod json;
 mod kinds;
+mod servers;

@@ -107,8 +107,13 @@ impl Git {
         wording::failure(&output.stderr, job.address)
     }
 
-    fn fetch(&self, job: &Job<'_>, options: &[&str], wants: Wants<'_>) -> anyhow::Result<Output> {
+    fn fetch(&self, job: &Job<'_>, options: &[&str], wants: Wants<'_>, whole: bool) -> anyhow::Result<Output> {
         let mut arguments = Vec::new();
+        if whole {
+            // Nothing of what is here counts: neither the shallow commit, below which the server would leave things
+            // out, nor a promise of what is missing, which git would try to keep while it reads the pack.
+            arguments.extend(["--shallow-file", "", "-c", "remote.forum.promisor=false"]);
+        }
         let mut input = String::new();
         if let Wants::Objects(ids) = wants {
             // Told what we have, the server would leave out what it thinks comes with it.
@@ -148,16 +153,19 @@ impl Transport for Git {
             History::Newest | History::Onward => &["--no-filter"],
             History::Commits if !shallow => return Ok(Vec::new()),
             History::Commits => &["--unshallow", "--filter=tree:0"],
-            History::Everything if shallow => &["--refetch", "--no-filter", "--unshallow"],
             History::Everything => &["--refetch", "--no-filter"],
         };
-        let output = self.fetch(job, options, Wants::Main)?;
+        let whole = history == History::Everything || full;
+        let output = self.fetch(job, options, Wants::Main, whole)?;
         if !output.success {
             return Err(Self::failure(&output, job).into());
         }
+        if whole && shallow {
+            fs::remove_file(job.repository.join("shallow")).context("marking the cache repository as whole")?;
+        }
         if output.stderr.contains("filtering not recognized") && !job.repository.join(UNFILTERED_MARK).exists() {
             fs::write(job.repository.join(UNFILTERED_MARK), "").context("marking the cache repository")?;
-            return Ok(vec![format!("{} does not serve parts of its history, so more is fetched than needed", job.address)]);
+            return Ok(vec![format!("{} takes no filter, so more is fetched than needed", job.address)]);
         }
         Ok(Vec::new())
     }
@@ -166,7 +174,7 @@ impl Transport for Git {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let output = self.fetch(job, &["--no-filter"], Wants::Objects(ids))?;
+        let output = self.fetch(job, &["--no-filter"], Wants::Objects(ids), false)?;
         if output.success {
             return Ok(Vec::new());
         }

@@ -3,6 +3,7 @@
 pub(crate) mod fixtures;
 pub(crate) mod registry;
 pub(crate) mod sandbox;
+pub(crate) mod server;
 
 use std::collections::BTreeMap;
 use std::fs;
