@@ -231,8 +231,12 @@ impl Provider<'_> {
 }
 
 fn collect(tree: &DerivationTree<Package, Ranges<Version>, String>, asked: &mut BTreeSet<(Package, ComponentId)>) {
-    let mut open = vec![tree];
+    // Causes are shared: a hard conflict seen as a tree would be exponentially larger than it is.
+    let (mut open, mut seen) = (vec![tree], BTreeSet::new());
     while let Some(tree) = open.pop() {
+        if !seen.insert(std::ptr::from_ref(tree)) {
+            continue;
+        }
         match tree {
             DerivationTree::External(External::FromDependencyOf(requirer, _, Package::Component(id), _)) => {
                 asked.insert((requirer.clone(), id.clone()));
@@ -249,12 +253,13 @@ impl DependencyProvider for Provider<'_> {
     type VS = Ranges<Version>;
     type M = String;
     type Err = Infallible;
-    type Priority = (u32, Reverse<usize>);
+    /// Locked components first, so that nothing else pushes them aside; then the most conflicted, then the fewest choices.
+    type Priority = (bool, u32, Reverse<usize>);
 
     fn prioritize(&self, package: &Package, range: &Ranges<Version>, statistics: &PackageResolutionStatistics) -> Self::Priority {
-        let Package::Component(id) = package else { return (u32::MAX, Reverse(0)) };
+        let Package::Component(id) = package else { return (true, u32::MAX, Reverse(0)) };
         let fitting = self.known(id).map_or(0, |index| index.versions.iter().filter(|r| range.contains(&r.version)).count());
-        (statistics.conflict_count(), Reverse(fitting))
+        (self.locked.contains_key(id), statistics.conflict_count(), Reverse(fitting))
     }
 
     fn choose_version(&self, package: &Package, range: &Ranges<Version>) -> Result<Option<Version>, Infallible> {
@@ -277,7 +282,9 @@ impl DependencyProvider for Provider<'_> {
             Package::Component(id) => {
                 let index = self.known(id);
                 let record = index.as_ref().and_then(|index| index.record(version));
-                record.into_iter().flat_map(|record| &record.dependencies).for_each(|(id, requirement)| need(id, requirement));
+                // A need of oneself is a circle, which is told apart afterwards.
+                let others = record.into_iter().flat_map(|record| &record.dependencies).filter(|(other, _)| *other != id);
+                others.for_each(|(id, requirement)| need(id, requirement));
             }
         }
         Ok(Dependencies::Available(needed.into_iter().collect()))

@@ -106,11 +106,20 @@ fn a_clash_names_both_requirers_and_the_component() {
 }
 
 #[test]
+fn a_locked_component_is_not_pushed_aside_by_a_new_wish() {
+    let lines = format!("{BASE}aa/new 1.0.0 bb/base@^2\naa/new 1.1.0 bb/base@^3");
+    let locked = [("bb/base", "2.0.0")];
+    assert_eq!(solve(&lines, &[("bb/base", "*"), ("aa/new", "*")], &locked).expect("a solution"), "aa/new 1.0.0, bb/base 2.0.0");
+}
+
+#[test]
 fn circles_are_named() {
     let error = solve("aa/one 1.0.0 aa/two@^1\naa/two 1.0.0 aa/one@^1", &[("aa/one", "*")], &[]).expect_err("a circle");
     assert!(error.code == Code::NoSolution && error.message.contains("aa/one -> aa/two -> aa/one"), "{error}");
     let own = solve("aa/self 1.0.0 aa/self@^1", &[("aa/self", "*")], &[]).expect_err("a circle");
     assert!(own.message.contains("circle: aa/self -> aa/self"), "{own}");
+    let other = solve("aa/self 1.0.0 aa/self@^2", &[("aa/self", "*")], &[]).expect_err("a circle");
+    assert!(other.message.contains("circle: aa/self -> aa/self"), "{other}");
 }
 
 #[test]
