@@ -17,7 +17,7 @@ use crate::model::registry_file::{Limits, REGISTRY_FILE};
 use crate::store::transport::ACCEPTED;
 
 /// A tree object larger than this is no directory that a person made.
-const MAX_TREE_BYTES: usize = 4 << 20;
+const MAX_TREE_BYTES: u64 = 4 << 20;
 /// The most trees of one component that are read.
 const MAX_TREES: usize = 10_000;
 
@@ -100,10 +100,13 @@ impl GitTree {
             if trees > MAX_TREES || depth > MAX_DEPTH || found.len() > 100_000 {
                 break;
             }
-            let Ok(object) = odb.read(oid) else {
+            if !odb.exists(oid) {
                 self.need(&[oid])?;
                 continue;
-            };
+            }
+            // A tree too large to be read has nothing that will be read, either.
+            let harmless = odb.read_header(oid).is_ok_and(|(size, _)| size as u64 <= MAX_TREE_BYTES);
+            let Some(object) = harmless.then(|| odb.read(oid).ok()).flatten() else { continue };
             for row in rows(object.data()).unwrap_or_default() {
                 match row.mode {
                     b"40000" => open.push((row.id, depth + 1)),
@@ -124,19 +127,24 @@ impl GitTree {
         }
     }
 
-    /// The bytes of an object, once its header has said that it is of that kind and not too large.
-    fn object(&self, oid: Oid, kind: ObjectType, limit: u64, what: &str) -> Result<Vec<u8>> {
-        let damaged = |why: String| Failure::new(Code::Integrity, format!("{what}: object {oid}: {why}"));
-        let odb = self.repository.odb()?;
-        let (size, is) = odb.read_header(oid).map_err(|e| damaged(e.message().to_owned()))?;
-        if is != kind {
-            return Err(damaged(format!("is a {is}, not a {kind}")).into());
+    /// The size of an object, as its header says it: asked before the object itself, which may be far larger than its pack.
+    fn size(&self, oid: Oid, kind: ObjectType, what: &str) -> Result<u64> {
+        match self.repository.odb()?.read_header(oid) {
+            Ok((size, is)) if is == kind => Ok(size as u64),
+            Ok((_, is)) => Err(damaged(oid, what, &format!("is a {is}, not a {kind}")).into()),
+            Err(error) => Err(damaged(oid, what, error.message()).into()),
         }
-        if size as u64 > limit {
-            return Err(Failure::new(Code::UnsafeContent, format!("{what}: has {size} bytes; the limit is {limit}")).into());
-        }
-        Ok(odb.read(oid).map_err(|e| damaged(e.message().to_owned()))?.data().to_vec())
     }
+
+    /// The bytes of an object whose size was found to be harmless.
+    fn bytes(&self, oid: Oid, what: &str) -> Result<Vec<u8>> {
+        let odb = self.repository.odb()?;
+        Ok(odb.read(oid).map_err(|error| damaged(oid, what, error.message()))?.data().to_vec())
+    }
+}
+
+fn damaged(oid: Oid, what: &str, why: &str) -> Failure {
+    Failure::new(Code::Integrity, format!("{what}: object {oid}: {why}"))
 }
 
 /// The commit and the root tree of a reference.
@@ -182,7 +190,11 @@ impl GitTree {
             if trees > MAX_TREES || prefix.matches('/').count() > MAX_DEPTH {
                 return Err(collector.refuse(&prefix, "has too many directories in it or is too deep"));
             }
-            let bytes = self.object(oid, ObjectType::Tree, MAX_TREE_BYTES as u64, &collector.what(&prefix))?;
+            let what = collector.what(&prefix);
+            if self.size(oid, ObjectType::Tree, &what)? > MAX_TREE_BYTES {
+                return Err(collector.refuse(&prefix, &format!("is a directory of more than {MAX_TREE_BYTES} bytes")));
+            }
+            let bytes = self.bytes(oid, &what)?;
             let Some(rows) = rows(&bytes) else { return Err(collector.refuse(&prefix, "is a tree that git could not have written")) };
             if rows.windows(2).any(|pair| sort_key(&pair[0]) >= sort_key(&pair[1]) || pair[0].name == pair[1].name) {
                 return Err(collector.refuse(&prefix, "is a tree with entries twice or not in git's order"));
@@ -216,13 +228,8 @@ impl GitTree {
             other => return Err(collector.refuse(&path, &format!("has the mode {}", String::from_utf8_lossy(other)))),
         };
         let what = collector.what(&path);
-        let (size, _) = self
-            .repository
-            .odb()?
-            .read_header(row.id)
-            .map_err(|e| Failure::new(Code::Integrity, format!("{what}: object {}: {}", row.id, e.message())))?;
-        let checked = collector.admit(&path, size as u64)?;
-        let bytes = self.object(row.id, ObjectType::Blob, size as u64, &what)?;
+        let checked = collector.admit(&path, self.size(row.id, ObjectType::Blob, &what)?)?;
+        let bytes = self.bytes(row.id, &what)?;
         collector.add(checked, mode, bytes);
         Ok(())
     }
@@ -258,11 +265,11 @@ impl Source for GitTree {
         match self.object_at(path)? {
             Some((oid, ObjectType::Blob)) => {
                 self.need(&[oid])?;
-                let size = self.repository.odb()?.read_header(oid).map_or(0, |(size, _)| size as u64);
+                let size = self.size(oid, ObjectType::Blob, path.as_str())?;
                 if size > limit {
                     fail!(Code::InvalidRegistry, "{path} has {size} bytes; the limit is {limit}");
                 }
-                self.object(oid, ObjectType::Blob, limit, path.as_str()).map(Some)
+                self.bytes(oid, path.as_str()).map(Some)
             }
             _ => Ok(None),
         }
@@ -282,8 +289,10 @@ impl Source for GitTree {
     fn content(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Content> {
         let mut collector = Collector::new(id, record, limits);
         let top = Oid::from_bytes(record.tree.as_bytes())?;
-        self.need(&[top])?;
-        self.need(&self.blobs_below(top)?)?;
+        if self.supply.is_some() {
+            self.need(&[top])?;
+            self.need(&self.blobs_below(top)?)?;
+        }
         self.walk(&mut collector, top)?;
         let tree: ObjectId = object_id(top)?;
         collector.finish(tree)
