@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::Failure;
+use crate::model::escape::escape;
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
@@ -33,13 +34,6 @@ pub struct Ui {
 pub trait Report: Serialize {
     /// The lines for stdout.
     fn text(&self) -> String;
-}
-
-/// Control characters as `\u{..}`; line feeds and tabs stay.
-#[must_use]
-pub fn escape(text: &str) -> String {
-    let hidden = |c: char| (c.is_control() && c != '\n' && c != '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().flat_map(|c| if hidden(c) { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] }).collect()
 }
 
 impl Ui {
@@ -107,14 +101,4 @@ fn print_json(value: &Value) {
     let safe: String =
         text.chars().flat_map(|c| if hidden(c) { format!("\\u{:04x}", c as u32).chars().collect() } else { vec![c] }).collect();
     let _ = writeln!(std::io::stdout(), "{safe}");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn control_characters_never_reach_a_terminal() {
-        assert_eq!(escape("a\u{1b}[31m\u{9b}b\u{202e}\nc\té"), "a\\u{1b}[31m\\u{9b}b\\u{202e}\nc\té");
-    }
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::{Checksum, ObjectId};
 use super::id::ComponentId;
+use super::lockfile::has_conflict_markers;
 use crate::error::{Code, Failure};
 
 /// The `format` that this forum reads and writes.
@@ -292,7 +293,7 @@ pub(super) fn text_of(bytes: &[u8]) -> Result<&str, String> {
 
 /// Says what is wrong in terms of lines, and knows what a broken merge looks like.
 pub(super) fn explain_toml(text: &str, error: &toml::de::Error) -> String {
-    if text.lines().any(|line| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ")) {
+    if has_conflict_markers(text) {
         return "has the conflict markers of an unfinished merge".to_owned();
     }
     let line = error.span().map(|span| text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1);

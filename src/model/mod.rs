@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod digest;
+pub mod escape;
 pub mod id;
 pub mod index;
 pub mod lockfile;

@@ -61,6 +61,18 @@ fn answers(item: &Item, place: &str) -> Result<Answers, Failure> {
 }
 
 impl Entry {
+    /// Whether the component is wanted; otherwise the entry only answers for a dependency.
+    #[must_use]
+    pub const fn is_wish(&self) -> bool {
+        self.version.is_some()
+    }
+
+    /// Whether the answers given here are those that were applied.
+    #[must_use]
+    pub fn answers_hold(&self, applied: &Answers) -> bool {
+        self.variables.iter().all(|(name, answer)| applied.get(name) == Some(answer))
+    }
+
     fn read(place: &str, item: &Item) -> Result<Self, Failure> {
         let table = item.as_table_like().ok_or_else(|| fail(format!("{place} is no table")))?;
         let version = text(table, place, "version")?.map(str::parse).transpose().map_err(|e| fail(format!("{place} version: {e}")))?;
@@ -106,6 +118,23 @@ impl WorkspaceFile {
         }
         file.document = document;
         Ok(file)
+    }
+
+    /// Whether a component is wanted here.
+    #[must_use]
+    pub fn wants(&self, id: &ComponentId) -> bool {
+        self.components.get(id).is_some_and(Entry::is_wish)
+    }
+
+    /// Where a component goes.
+    ///
+    /// # Errors
+    /// Where the path would be too long.
+    pub fn path_of(&self, id: &ComponentId) -> Result<RelPath, Failure> {
+        match self.components.get(id).and_then(|entry| entry.path.clone()) {
+            Some(path) => Ok(path),
+            None => format!("{}/{id}", self.components_dir).parse().map_err(fail),
+        }
     }
 
     /// Names a registry.

@@ -4,14 +4,13 @@
 //! missing, old or damaged here is simply absent, and nothing is told of it.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
 
-use anyhow::Context as _;
-
+use super::fs::atomic::write_atomic;
+use super::fs::dir::Readers;
 use crate::model::digest::ObjectId;
 use crate::model::search::{Document, PREFIX_LENGTH, Records, SearchIndex};
 
@@ -80,51 +79,14 @@ impl Records for RecordsInFile {
 /// When the documents do not fit an index, or the cache cannot be written.
 pub fn save(path: &Path, key: &str, documents: &[Document]) -> anyhow::Result<SearchIndex> {
     let bytes = SearchIndex::build(key, documents)?;
-    let directory = path.parent().context("the search index has no directory")?;
-    create_private_directory(directory).with_context(|| format!("cannot create {}", directory.display()))?;
-    let staged = staged_path(path);
-    let written = write_private(&staged, &bytes).and_then(|()| fs::rename(&staged, path));
-    if written.is_err() {
-        // Best effort: the error that matters is the one before.
-        let _ = fs::remove_file(&staged);
-    }
-    written.with_context(|| format!("cannot write the search index {}", path.display()))?;
+    write_atomic(path, &bytes, Readers::Owner)?;
     Ok(SearchIndex::open(bytes)?)
-}
-
-/// A name that no other run and no other thread uses, beside the target so that a rename suffices.
-fn staged_path(path: &Path) -> PathBuf {
-    static SERIAL: AtomicU32 = AtomicU32::new(0);
-    let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-    path.with_extension(format!("{}-{serial}.new", std::process::id()))
-}
-
-fn create_private_directory(directory: &Path) -> std::io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
-}
-
-/// Without fsync: a write that a crash tears is noticed by the checksum, and the index built again.
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    // Left by a killed run that had our process id.
-    if let Err(error) = fs::remove_file(path)
-        && error.kind() != ErrorKind::NotFound
-    {
-        return Err(error);
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file: File = options.open(path)?;
-    file.write_all(bytes)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     fn document(id: &str) -> Document {

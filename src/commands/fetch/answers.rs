@@ -8,8 +8,11 @@ use super::Args;
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::fail;
+use crate::model::escape::escape;
 use crate::model::id::ComponentId;
 use crate::model::variables::{Answer, Answers, Variable};
+use crate::store::fs::read_text;
+use crate::ui::Ui;
 
 type Variables = BTreeMap<String, Variable>;
 
@@ -34,7 +37,7 @@ impl Given {
         if let Some(path) = &args.answers {
             let path = context.started_in.join(path);
             let shown = path.display().to_string();
-            let text = crate::store::fs::read_text(&path)?;
+            let text = read_text(&path)?;
             given.read_file(&text).with_context(|| shown)?;
         }
         for word in &args.set {
@@ -117,9 +120,9 @@ impl Given {
 }
 
 /// Asks for each variable on the terminal, the default proposed.
-pub(super) fn ask(id: &ComponentId, variables: &Variables, answers: &mut Answers) -> Result<()> {
+pub(super) fn ask(ui: &Ui, id: &ComponentId, variables: &Variables, answers: &mut Answers) -> Result<()> {
     for (name, variable) in variables.iter().filter(|(name, _)| !answers.contains_key(*name)).collect::<Vec<_>>() {
-        let label = crate::ui::escape(&format!("{id}: {}", variable.prompt.as_ref().unwrap_or(name)));
+        let label = escape(&format!("{id}: {}", variable.prompt.as_ref().unwrap_or(name)));
         let text = loop {
             let text = if variable.is_secret() {
                 inquire::Password::new(&label).without_confirmation().prompt()
@@ -134,7 +137,7 @@ pub(super) fn ask(id: &ComponentId, variables: &Variables, answers: &mut Answers
             let text = text.map_err(|_| Failure::new(Code::Interrupted, "stopped at a question; nothing was written"))?;
             match variable.parse_answer(name, &text) {
                 Ok(answer) => break answer,
-                Err(error) => crate::ui::Ui { json: false, talk: crate::ui::Talk::Normal }.say(&error.message),
+                Err(error) => ui.say(&error.message),
             }
         };
         answers.insert(name.clone(), text);

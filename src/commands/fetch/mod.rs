@@ -23,12 +23,12 @@ use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::id::{ComponentId, IdOrName};
 use crate::model::lockfile::{LOCK_FILE, Lock};
-use crate::model::path::RelPath;
 use crate::model::resolve::{Catalog as _, Resolution, Wish, resolve};
 use crate::model::workspace_file::{Entry, WORKSPACE_FILE};
 use crate::store::fs::journal::{Recovered, Transaction};
+use crate::store::fs::{make_directory, remove_if_empty};
 use crate::store::registry::Registry;
-use crate::store::workspace::Workspace;
+use crate::store::workspace::{State, Workspace};
 
 /// Fetch components and what they depend on into the workspace
 ///
@@ -78,13 +78,13 @@ impl Made {
         if context.directory.is_dir() {
             return Ok(Self(None));
         }
-        crate::store::fs::make_directory(&context.directory)?;
+        make_directory(&context.directory)?;
         Ok(Self(Some(context.directory.clone())))
     }
 
     fn undo(self) {
         if let Some(path) = self.0 {
-            crate::store::fs::remove_if_empty(&path);
+            remove_if_empty(&path);
         }
     }
 }
@@ -102,7 +102,7 @@ fn fetch(context: &Context, args: &Args) -> Result<()> {
     let typed = args.ids.iter().map(|word| parse_word(word)).collect::<Result<Vec<_>>>()?;
     let mut places = Places::new(context, &workspace, typed.iter().map(|word| word.0.clone()).collect())?;
     let named = wish(context, args, &typed, &mut workspace, &mut places)?;
-    if workspace.file.components.values().all(|entry| entry.version.is_none()) && workspace.lock.components.is_empty() {
+    if !workspace.file.components.values().any(Entry::is_wish) && workspace.lock.components.is_empty() {
         let failure = Failure::new(Code::Usage, "nothing is wanted here: name a component");
         return Err(failure.hint("forum fetch OWNER/NAME --registry URL").into());
     }
@@ -116,7 +116,7 @@ fn fetch(context: &Context, args: &Args) -> Result<()> {
         }
     };
     places.notes().iter().for_each(|note| ui.say(note));
-    let lock = lock_of(&workspace.lock, &planned);
+    let lock = Lock { components: planned.iter().map(|one| (one.entry.id.clone(), one.entry.clone())).collect() };
     if context.locked && lock != workspace.lock {
         let failure = Failure::new(
             Code::Locked,
@@ -243,22 +243,12 @@ fn solve(
 fn refuse_removed(registry: &Registry, workspace: &Workspace, id: &ComponentId) -> Result<()> {
     let (Some(entry), Some(index)) = (workspace.lock.components.get(id), registry.index(id)?) else { return Ok(()) };
     if let Some(notice) = index.removed.get(&entry.version)
-        && workspace.state(entry)? == crate::store::workspace::State::Missing
+        && workspace.state(entry)? == State::Missing
     {
         let failure = Failure::new(Code::NotFound, format!("{id} {} was removed: {}", entry.version, notice.reason));
         return Err(failure.hint(format!("forum fetch {id}@'*'")).into());
     }
     Ok(())
-}
-
-fn lock_of(old: &Lock, planned: &[Planned]) -> Lock {
-    let mut lock = Lock::default();
-    for one in planned {
-        lock.components.insert(one.entry.id.clone(), one.entry.clone());
-    }
-    // Order and form are the lock's own; what did not change stays the same value.
-    debug_assert!(old.components.keys().all(|id| lock.components.get(id).is_none_or(|entry| entry.id == *id)));
-    lock
 }
 
 fn apply(workspace: &Workspace, planned: &[Planned], lock: &Lock) -> Result<()> {
@@ -271,8 +261,7 @@ fn apply(workspace: &Workspace, planned: &[Planned], lock: &Lock) -> Result<()> 
         }
         tree.finish()?;
     }
-    let file: RelPath = WORKSPACE_FILE.parse()?;
-    change.stage_file(&file, workspace.file.render().as_bytes())?;
+    change.stage_file(&WORKSPACE_FILE.parse()?, workspace.file.render().as_bytes())?;
     if *lock != workspace.lock || !workspace.root.join(LOCK_FILE).exists() {
         change.stage_file(&LOCK_FILE.parse()?, lock.render().as_bytes())?;
     }

@@ -34,8 +34,8 @@ pub(super) struct Places<'a> {
 impl<'a> Places<'a> {
     pub(super) fn new(context: &'a Context, workspace: &Workspace, named: Vec<IdOrName>) -> Result<Self> {
         let wanted = |typed: &IdOrName| match typed {
-            IdOrName::Id(id) => workspace.file.components.get(id).is_some_and(|entry| entry.version.is_some()),
-            IdOrName::Short(name) => workspace.file.components.iter().any(|(id, entry)| id.name() == name && entry.version.is_some()),
+            IdOrName::Id(id) => workspace.file.wants(id),
+            IdOrName::Short(name) => workspace.file.components.iter().any(|(id, entry)| id.name() == name && entry.is_wish()),
         };
         let newest = !named.iter().all(wanted);
         let mut places = Self {
@@ -153,8 +153,7 @@ impl<'a> Places<'a> {
             IdOrName::Id(id) => workspace.file.components.get(id).and_then(|entry| entry.registry.clone()),
             IdOrName::Short(_) => None,
         };
-        let explicit = self.context.registry.is_some().then(|| self.wanted.clone()).flatten();
-        if let (Some(entry), Some(flag)) = (&known, &explicit)
+        if let (Some(entry), Some(flag)) = (&known, &self.wanted)
             && entry != flag
         {
             fail!(Code::Usage, "{typed} comes from the registry {entry} (forum.toml), not from {flag} (--registry)");

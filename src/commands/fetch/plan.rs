@@ -1,6 +1,6 @@
 //! What is to be done for each chosen component: decided from lock and disk, before anything is written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 
@@ -15,7 +15,8 @@ use crate::model::lockfile::LockEntry;
 use crate::model::manifest::{MANIFEST_FILE, Manifest, Needs};
 use crate::model::path::RelPath;
 use crate::model::resolve::Chosen;
-use crate::model::variables::{Answers, complete};
+use crate::model::variables::{Answers, Variable, complete};
+use crate::model::workspace_file::Entry;
 use crate::model::written::{digest, file_digests};
 use crate::store::registry::{Content, ContentFile};
 use crate::store::workspace::{State, Workspace};
@@ -58,32 +59,41 @@ struct Prepared {
 /// The plan where the lock satisfies `forum.toml` and everything is there: no registry is asked, none is even opened.
 pub(super) fn settled(workspace: &Workspace, places: &Places<'_>) -> Result<Option<Vec<Planned>>> {
     let lock = &workspace.lock.components;
-    let wanted = |id: &ComponentId| workspace.file.components.get(id).is_some_and(|entry| entry.version.is_some());
-    let mut open: Vec<&ComponentId> = workspace.file.components.keys().filter(|id| wanted(id)).collect();
-    let (mut reached, mut planned) = (BTreeSet::new(), Vec::new());
+    let mut open: Vec<&ComponentId> = workspace.file.components.keys().filter(|id| workspace.file.wants(id)).collect();
+    let mut reached = BTreeMap::new();
+    // What only reads the two files comes first: hashing what lies on the disk is for locks that satisfy.
     while let Some(id) = open.pop() {
-        if !reached.insert(id) {
-            continue;
-        }
         let Some(entry) = lock.get(id) else { return Ok(None) };
-        open.extend(&entry.dependencies);
-        let wish = workspace.file.components.get(id).cloned().unwrap_or_default();
-        let default = workspace.file.components_dir.join(&id.to_string().parse()?)?;
-        let satisfied = wish.version.as_ref().is_none_or(|requirement| requirement.matches(&entry.version))
-            && wish.path.as_ref().unwrap_or(&default) == &entry.path
-            && wish.variables.iter().all(|(name, answer)| entry.answers.get(name) == Some(answer))
-            && entry.requested == wanted(id);
-        let registry = places.name_of(&entry.registry).filter(|name| wish.registry.as_ref().is_none_or(|wish| wish == name));
+        let Some(registry) = satisfied(workspace, places, entry)? else { return Ok(None) };
+        if reached.insert(id, (entry, registry)).is_none() {
+            open.extend(&entry.dependencies);
+        }
+    }
+    if reached.is_empty() || reached.len() != lock.len() {
+        return Ok(None);
+    }
+    let mut planned = Vec::new();
+    for (entry, registry) in reached.into_values() {
         let step = match workspace.state(entry)? {
             State::Missing => return Ok(None),
             State::Clean => Step::Unchanged,
             State::Adapted => Step::Kept { wanted: None },
         };
-        let Some(registry) = registry.filter(|_| satisfied) else { return Ok(None) };
         planned.push(Planned { entry: entry.clone(), registry, step, needs: needs_on_disk(workspace, entry), yanked: None });
     }
-    planned.sort_by(|a, b| a.entry.id.cmp(&b.entry.id));
-    Ok((reached.len() == lock.len() && !planned.is_empty()).then_some(planned))
+    Ok(Some(planned))
+}
+
+/// The registry of a lock entry that is as `forum.toml` wants it.
+fn satisfied(workspace: &Workspace, places: &Places<'_>, entry: &LockEntry) -> Result<Option<String>> {
+    let file = &workspace.file;
+    let wish = file.components.get(&entry.id).cloned().unwrap_or_default();
+    let holds = wish.version.as_ref().is_none_or(|requirement| requirement.matches(&entry.version))
+        && file.path_of(&entry.id)? == entry.path
+        && wish.answers_hold(&entry.answers)
+        && entry.requested == wish.is_wish();
+    let named = places.name_of(&entry.registry).filter(|name| wish.registry.as_ref().is_none_or(|wish| wish == name));
+    Ok(named.filter(|_| holds))
 }
 
 /// Decides for all targets; asks for missing answers once, or lists them all.
@@ -138,10 +148,7 @@ fn draft(
     let Target { id, chosen, registry, .. } = target;
     let record = &chosen.record;
     let wish = workspace.file.components.get(id).cloned().unwrap_or_default();
-    let path = match wish.path.clone() {
-        Some(path) => path,
-        None => workspace.file.components_dir.join(&id.to_string().parse()?)?,
-    };
+    let path = workspace.file.path_of(id)?;
     let old = workspace.lock.components.get(id).filter(|entry| entry.path == path);
     let url = places.url(registry)?;
     let state = old.map(|entry| workspace.state(entry)).transpose()?;
@@ -152,8 +159,8 @@ fn draft(
         None | Some(State::Missing) => workspace.require_free(&id.to_string(), &path)?,
         Some(State::Clean | State::Adapted) => {}
     }
-    let same_answers = old.is_some_and(|entry| wish.variables.iter().all(|(name, answer)| entry.answers.get(name) == Some(answer)));
-    let settled = old.is_some_and(|entry| entry.version == record.version) && same_answers && !given.concerns(id, named);
+    let same = |entry: &LockEntry| entry.version == record.version && wish.answers_hold(&entry.answers);
+    let settled = old.is_some_and(same) && !given.concerns(id, named);
     if state == Some(State::Clean) && settled || state == Some(State::Adapted) {
         return Ok(Draft { path, url, state, prepared: None });
     }
@@ -170,20 +177,14 @@ fn draft(
     }
     answers.extend(given.for_component(id, named, &manifest.variables)?);
     if context.ui.can_ask() && old.is_none() {
-        ask(id, &manifest.variables, &mut answers)?;
+        ask(&context.ui, id, &manifest.variables, &mut answers)?;
     }
     write_down(workspace, target, &wish, &manifest, &answers);
     Ok(Draft { path, url, state, prepared: Some(Prepared { content, manifest, answers }) })
 }
 
 /// Answers that were given go into `forum.toml`, secrets excepted.
-fn write_down(
-    workspace: &mut Workspace,
-    target: &Target,
-    wish: &crate::model::workspace_file::Entry,
-    manifest: &Manifest,
-    answers: &Answers,
-) {
+fn write_down(workspace: &mut Workspace, target: &Target, wish: &Entry, manifest: &Manifest, answers: &Answers) {
     let open = answers.iter().filter(|(name, _)| manifest.variables.get(*name).is_some_and(|v| !v.is_secret()));
     let mut entry = wish.clone();
     entry.variables.extend(open.map(|(name, answer)| (name.clone(), answer.clone())));
@@ -220,7 +221,7 @@ fn finish(workspace: &Workspace, target: &Target, draft: Draft) -> Result<Planne
     };
     let Prepared { content, manifest, answers } = prepared;
     let answers = complete(&manifest.variables, &answers).unwrap_or_default();
-    let secret = |name: &String| manifest.variables.get(name).is_some_and(crate::model::variables::Variable::is_secret);
+    let secret = |name: &String| manifest.variables.get(name).is_some_and(Variable::is_secret);
     let mut entry = LockEntry {
         id: target.id.clone(),
         version: record.version.clone(),

@@ -1,4 +1,4 @@
-//! The file system: writes that are all-or-nothing, locks, kept copies.
+//! The file system: writes that are all-or-nothing, and locks.
 
 mod apply;
 pub mod atomic;
@@ -7,12 +7,6 @@ mod faults;
 pub mod journal;
 pub mod lock;
 mod platform;
-
-/// A number that no other run has: the standard library seeds its hashers from the system's randomness.
-fn random() -> u64 {
-    use std::hash::{BuildHasher as _, Hasher as _};
-    std::collections::hash_map::RandomState::new().build_hasher().finish()
-}
 
 use std::path::Path;
 
@@ -45,4 +39,10 @@ pub fn read_text(path: &Path) -> Result<String> {
 /// When the file system refuses.
 pub fn make_private_directory(path: &Path) -> Result<()> {
     platform::make_private_dirs(path).with_context(|| format!("making the directory {}", path.display()))
+}
+
+/// A number that no other run has: the standard library seeds its hashers from the system's randomness.
+fn random() -> u64 {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
 }

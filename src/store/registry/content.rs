@@ -67,8 +67,9 @@ impl<'a> Collector<'a> {
 
     /// An error about `path` that names component and rule.
     pub(super) fn refuse(&self, path: &str, rule: &str) -> anyhow::Error {
-        let message = format!("{} {}: `{}` {rule}", self.id, self.record.version, path.escape_debug());
-        Failure::new(Code::UnsafeContent, message).hint("nothing was written; tell the component's owner or the forum's maintainers").into()
+        Failure::new(Code::UnsafeContent, format!("{} {rule}", self.what(path)))
+            .hint("nothing was written; tell the component's owner or the forum's maintainers")
+            .into()
     }
 
     /// Takes note of a file before it is read.

@@ -1,7 +1,7 @@
 //! A registry on a server: a partial copy in the cache, filled by the transport with what is asked for.
 
 use std::cell::{Cell, RefCell};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result};
@@ -43,13 +43,20 @@ pub(super) fn cache_repository(options: &Options, key: &str, suffix: &str) -> Re
     let path = folder.join(&name);
     let used = FileLock::shared(&folder.join(format!("{name}.lock")), &|| ())?;
     if Repository::open_bare(&path).is_err() {
-        let _alone = FileLock::exclusive(&folder.join(format!("{name}.fetch-lock")), &|| ())?;
+        let _alone = alone(&path)?;
         make_private_directory(&path)?;
         let mut plain = git2::RepositoryInitOptions::new();
         plain.bare(true).external_template(false);
         Repository::init_opts(&path, &plain).with_context(|| format!("making the cache {}", path.display()))?;
     }
     Ok((path, used))
+}
+
+/// One run at a time writes to a cache repository.
+fn alone(repository: &Path) -> Result<FileLock> {
+    let mut path = repository.as_os_str().to_owned();
+    path.push(".fetch-lock");
+    FileLock::exclusive(Path::new(&path), &|| ())
 }
 
 impl Remote {
@@ -113,17 +120,10 @@ impl Remote {
         }
     }
 
-    /// One run at a time fetches into the repository.
-    fn alone(&self) -> Result<FileLock> {
-        let mut path = self.repository.clone().into_os_string();
-        path.push(".fetch-lock");
-        FileLock::exclusive(&PathBuf::from(path), &|| ())
-    }
-
     /// Brings the newest `main`; a first time that another run has just done is not done again.
     fn update(&self, first: bool) -> Result<()> {
         let engine = self.engine()?;
-        let _alone = self.alone()?;
+        let _alone = alone(&self.repository)?;
         let accepted = self.accepted()?;
         if first && accepted.is_some() {
             return Ok(());
@@ -201,7 +201,7 @@ pub(super) fn descends(odb: &Odb<'_>, new: Oid, old: Oid) -> Descent {
 impl Supply for Remote {
     fn bring(&self, ids: &[ObjectId]) -> Result<()> {
         let engine = self.engine()?;
-        let _alone = self.alone()?;
+        let _alone = alone(&self.repository)?;
         // Another run may have brought them while this one waited.
         let repository = Repository::open_bare(&self.repository)?;
         let odb = repository.odb()?;

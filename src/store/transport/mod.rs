@@ -19,7 +19,6 @@ use crate::model::address::Address;
 use crate::model::digest::ObjectId;
 
 pub use process::Output;
-pub use wording::escaped;
 
 /// Where a fetched `main` lies until it has been checked against the one last seen.
 pub const INCOMING: &str = "refs/forum/incoming";

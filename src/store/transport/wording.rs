@@ -4,10 +4,9 @@
 //! A server's text carries whatever the server likes: control characters are escaped
 //! and credentials taken out before anyone sees it (safety page, 9).
 
-use std::fmt::Write as _;
-
 use crate::error::{Code, Failure};
 use crate::model::address::{Address, without_credentials};
+use crate::model::escape::escape_line;
 
 /// Words of git, in lower case, and what they mean; the first that fits decides.
 const MEANINGS: [(Code, &[&str]); 4] = [
@@ -28,23 +27,6 @@ const MEANINGS: [(Code, &[&str]); 4] = [
     (Code::InvalidRegistry, &["couldn't find remote ref", "mismatched algorithms", "wrong object format", "unknown object format"]),
     (Code::Unreachable, &[""]),
 ];
-
-/// Control characters as `\u{1b}`, except that nothing is kept of line ends but a space.
-#[must_use]
-pub fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.trim().chars() {
-        match c {
-            '\n' | '\r' => out.push(' '),
-            c if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
-                // Writing to a string cannot fail.
-                write!(out, "\\u{{{:x}}}", u32::from(c)).ok();
-            }
-            c => out.push(c),
-        }
-    }
-    out
-}
 
 /// The failure that git's or libgit2's words stand for.
 pub(super) fn failure(talk: &str, address: &Address) -> Failure {
@@ -75,7 +57,7 @@ pub(super) fn phase(talk: &str) -> Option<String> {
     let line = tail.trim_end_matches(['\r', '\n']).rsplit(['\r', '\n']).next()?;
     let line = line.strip_prefix("remote: ").unwrap_or(line);
     let (words, rest) = line.split_once(':')?;
-    (rest.contains('%') && words.len() < 40).then(|| escaped(words))
+    (rest.contains('%') && words.len() < 40).then(|| escape_line(words))
 }
 
 /// The lines that tell why, without progress; at most a few hundred characters.
@@ -83,7 +65,7 @@ fn essence(talk: &str) -> String {
     let lines = talk.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty() && !is_progress(line));
     let mut kept: Vec<_> = lines.collect();
     kept.drain(..kept.len().saturating_sub(4));
-    let text = without_credentials(&escaped(&kept.join("; ")));
+    let text = without_credentials(&escape_line(&kept.join("; ")));
     match text.char_indices().nth(600) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None if text.is_empty() => "no reason was given".to_owned(),
