@@ -93,7 +93,8 @@ pub fn run(arguments: Vec<OsString>, started_in: &Path) -> u8 {
         ui: Ui { json: cli.json, talk },
         started_in: started_in.to_path_buf(),
         directory: cli.directory.map_or_else(|| started_in.to_path_buf(), |dir| started_in.join(dir)),
-        registry: cli.registry.or(environment.registry),
+        registry: cli.registry,
+        default_registry: environment.registry,
         locked: cli.locked || cli.frozen,
         store: Options {
             cache_dir: environment.cache_dir,

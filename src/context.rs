@@ -19,8 +19,10 @@ pub struct Context {
     pub started_in: PathBuf,
     /// Where the work is done (`-C`).
     pub directory: PathBuf,
-    /// `--registry`, else `FORUM_REGISTRY`.
+    /// `--registry`: it must not contradict `forum.toml`.
     pub registry: Option<String>,
+    /// `FORUM_REGISTRY`: for what `forum.toml` names no registry for.
+    pub default_registry: Option<String>,
     /// Whether the lock must not change.
     pub locked: bool,
     /// How registries are reached and remembered.

@@ -54,7 +54,7 @@ impl Report for Refreshed {
 pub fn refresh(context: &Context, args: &Refresh) -> Result<()> {
     let workspace =
         Workspace::open(&context.directory, context.state_dir()?, &|| context.ui.say("waiting for another forum in this workspace"))?;
-    let (base, urls) = match &context.registry {
+    let (base, urls) = match context.registry.as_ref().or(context.default_registry.as_ref()) {
         None => (&workspace.root, workspace.file.registries.values().cloned().collect()),
         Some(text) => match workspace.file.registries.get(text) {
             Some(url) => (&workspace.root, vec![url.clone()]),

@@ -77,6 +77,10 @@ fn a_removed_version_is_given_to_nobody() {
     assert!(run.both().contains("Contained personal data"), "{run}");
     unchanged(&before, &clone);
     assert!(ws.join("components").join(PUPIL).join("README.md").exists());
+    // The way out that the hint names.
+    assert!(run.both().contains(&format!("forum fetch {PUPIL}@'*'")), "{run}");
+    let run = sandbox.fetch(&clone, &[&format!("{PUPIL}@*")]).ok();
+    assert_eq!(run.components()[PUPIL]["version"], "1.1.0", "{run}");
     let other = sandbox.workspace("other", &small.registry.url());
     let run = sandbox.fetch(&other, &[PUPIL, K[0], K[1]]).ok();
     assert_eq!(run.components()[PUPIL]["version"], "1.1.0", "{run}");
@@ -95,4 +99,16 @@ fn a_yanked_version_is_for_locks_only_and_said() {
     let other = sandbox.workspace("other", &small.registry.url());
     let run = sandbox.fetch(&other, &[SFTP, K[0], K[1]]).ok();
     assert_eq!(run.components()[SFTP]["version"], "2.0.0", "{run}");
+}
+
+#[test]
+fn a_removed_dependency_is_given_to_nobody_either() {
+    let (sandbox, mut small, ws) = ready();
+    sandbox.fetch(&ws, &[PUPIL, K[0], K[1]]).ok();
+    small.registry.tombstone(SFTP, "2.1.0", "Contained personal data");
+    let clone = sandbox.colleague("clone", &ws);
+    let before = snapshot(&clone);
+    let run = sandbox.fetch(&clone, &[]).exits(1);
+    assert!(run.both().contains("Contained personal data") && run.both().contains(SFTP), "{run}");
+    unchanged(&before, &clone);
 }

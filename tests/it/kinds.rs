@@ -75,3 +75,14 @@ fn sha256_repositories_are_refused_by_name() {
     assert!(run.code == Some(1) || run.code == Some(6), "{run}");
     assert!(run.both().to_lowercase().contains("sha-256") || run.both().contains("sha256"), "{run}");
 }
+
+#[test]
+fn an_entry_stands_above_forum_registry_which_is_not_even_opened() {
+    let (mut sandbox, _small, ws) = ready();
+    sandbox.fetch(&ws, &[PUPIL]).ok();
+    // Nobody listens there: a run that asked would fail.
+    sandbox.set("FORUM_REGISTRY", "http://127.0.0.1:9/other.git");
+    sandbox.fetch(&ws, &[]).ok();
+    sandbox.fetch(&ws, &[PUPIL]).ok();
+    sandbox.fetch(&ws, &[BYTES]).exits(6);
+}

@@ -22,10 +22,10 @@ use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::id::{ComponentId, IdOrName};
-use crate::model::lockfile::{LOCK_FILE, Lock};
+use crate::model::lockfile::{LOCK_FILE, Lock, LockEntry};
 use crate::model::resolve::{Catalog as _, Resolution, Wish, resolve};
 use crate::model::workspace_file::{Entry, WORKSPACE_FILE};
-use crate::store::fs::journal::{Recovered, Transaction};
+use crate::store::fs::journal::{Expectation, Recovered, Transaction};
 use crate::store::fs::{make_directory, remove_if_empty};
 use crate::store::registry::Registry;
 use crate::store::workspace::{State, Workspace};
@@ -111,7 +111,7 @@ fn fetch(context: &Context, args: &Args) -> Result<()> {
     let planned = match settled {
         Some(planned) => planned,
         None => {
-            let targets = choose(&workspace, &mut places)?;
+            let targets = choose(&workspace, &mut places, &named)?;
             plan::plan(context, &mut workspace, &mut places, &targets, &given, &named)?
         }
     };
@@ -181,7 +181,7 @@ fn newest(workspace: &Workspace, places: &mut Places<'_>, id: &ComponentId, regi
 }
 
 /// One version of everything that is wanted, registry by registry.
-fn choose(workspace: &Workspace, places: &mut Places<'_>) -> Result<Vec<plan::Target>> {
+fn choose(workspace: &Workspace, places: &mut Places<'_>, named: &[ComponentId]) -> Result<Vec<plan::Target>> {
     let mut by_registry: BTreeMap<String, Vec<Wish>> = BTreeMap::new();
     for (id, entry) in &workspace.file.components {
         if let Some(requirement) = &entry.version {
@@ -189,10 +189,9 @@ fn choose(workspace: &Workspace, places: &mut Places<'_>) -> Result<Vec<plan::Ta
             by_registry.entry(registry).or_default().push(Wish { id: id.clone(), requirement: requirement.clone() });
         }
     }
-    let locked: BTreeMap<_, _> = workspace.lock.components.iter().map(|(id, entry)| (id.clone(), entry.version.clone())).collect();
     let mut targets: Vec<plan::Target> = Vec::new();
     for (registry, wishes) in by_registry {
-        for (id, chosen) in solve(workspace, places, &registry, &wishes, &locked)? {
+        for (id, chosen) in solve(workspace, places, &registry, &wishes, named)? {
             let requested = wishes.iter().any(|wish| wish.id == id);
             if let Some(other) = targets.iter().find(|target| target.id == id) {
                 let message = format!("{id} is wanted from two registries, {} and {registry}", other.registry);
@@ -206,29 +205,21 @@ fn choose(workspace: &Workspace, places: &mut Places<'_>) -> Result<Vec<plan::Ta
 }
 
 /// Resolves in one registry. A cache that is too old for the lock or the wishes is refreshed, once.
-fn solve(
-    workspace: &Workspace,
-    places: &mut Places<'_>,
-    registry: &str,
-    wishes: &[Wish],
-    locked: &BTreeMap<ComponentId, semver::Version>,
-) -> Result<Resolution> {
-    let unknown = |opened: &Registry| -> Result<bool> {
-        for wish in wishes {
-            if let (Some(version), Some(index)) = (locked.get(&wish.id), opened.index(&wish.id)?)
-                && index.record(version).is_none()
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    };
-    if unknown(places.open(registry)?)? {
+fn solve(workspace: &Workspace, places: &mut Places<'_>, registry: &str, wishes: &[Wish], named: &[ComponentId]) -> Result<Resolution> {
+    let locked = &workspace.lock.components.iter().map(|(id, entry)| (id.clone(), entry.version.clone())).collect();
+    let url = places.url(registry)?;
+    let here = || workspace.lock.components.values().filter(|entry| entry.registry == url);
+    let opened = places.open(registry)?;
+    let mut stale = false;
+    for entry in here() {
+        stale |= opened.index(&entry.id)?.is_some_and(|index| index.record(&entry.version).is_none());
+    }
+    if stale {
         places.refresh(registry)?;
     }
     let opened = places.open(registry)?;
-    for wish in wishes {
-        refuse_removed(opened, workspace, &wish.id)?;
+    for entry in here().filter(|entry| !named.contains(&entry.id)) {
+        refuse_removed(opened, workspace, entry)?;
     }
     match resolve(opened, wishes, locked) {
         Err(error) if matches!(Failure::of(&error).code, Code::NotFound | Code::NoSolution) => {
@@ -239,9 +230,10 @@ fn solve(
     }
 }
 
-/// A removed version is not given by a lock either (contract, section 3).
-fn refuse_removed(registry: &Registry, workspace: &Workspace, id: &ComponentId) -> Result<()> {
-    let (Some(entry), Some(index)) = (workspace.lock.components.get(id), registry.index(id)?) else { return Ok(()) };
+/// A removed version is not given by a lock either (contract, section 3), unless its component is asked for anew.
+fn refuse_removed(registry: &Registry, workspace: &Workspace, entry: &LockEntry) -> Result<()> {
+    let Some(index) = registry.index(&entry.id)? else { return Ok(()) };
+    let id = &entry.id;
     if let Some(notice) = index.removed.get(&entry.version)
         && workspace.state(entry)? == State::Missing
     {
@@ -254,7 +246,10 @@ fn refuse_removed(registry: &Registry, workspace: &Workspace, id: &ComponentId) 
 fn apply(workspace: &Workspace, planned: &[Planned], lock: &Lock) -> Result<()> {
     let mut change = Transaction::begin(&workspace.root)?;
     for one in planned {
-        let Step::Write { files, .. } = &one.step else { continue };
+        let Step::Write { files, new } = &one.step else { continue };
+        if *new {
+            change.expect(&one.entry.path, Expectation::Absent)?;
+        }
         let mut tree = change.stage_tree(&one.entry.path)?;
         for file in files {
             tree.write(&file.path, file.mode, &file.bytes)?;

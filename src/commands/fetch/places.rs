@@ -22,8 +22,6 @@ pub(super) struct Places<'a> {
     /// Addresses as `forum.toml` has them, by name.
     urls: BTreeMap<String, String>,
     opened: BTreeMap<String, Registry>,
-    /// The name of `--registry` or `FORUM_REGISTRY`.
-    wanted: Option<String>,
     new: Vec<(String, String)>,
     /// What the command line names: it comes in the first request.
     named: Vec<IdOrName>,
@@ -38,18 +36,18 @@ impl<'a> Places<'a> {
             IdOrName::Short(name) => workspace.file.components.iter().any(|(id, entry)| id.name() == name && entry.is_wish()),
         };
         let newest = !named.iter().all(wanted);
-        let mut places = Self {
+        let places = Self {
             context,
             root: workspace.root.clone(),
             urls: workspace.file.registries.clone(),
             opened: BTreeMap::new(),
-            wanted: None,
             new: Vec::new(),
             named,
             newest,
         };
-        if let Some(text) = &context.registry {
-            places.wanted = Some(places.named(text)?);
+        // Wrong usage is wrong also where the flag turns out not to be needed.
+        if let Some(flag) = context.registry.as_ref().filter(|flag| !places.urls.contains_key(*flag)) {
+            Address::parse(flag)?;
         }
         Ok(places)
     }
@@ -60,15 +58,15 @@ impl<'a> Places<'a> {
             return Ok(text.to_owned());
         }
         let address = Address::parse(text)?;
-        let registry = self.visit(&address, &self.context.started_in)?;
-        let url = match address {
-            Address::Path(path) if Path::new(&path).is_relative() => relative(&self.root, &self.context.started_in.join(path)),
+        let url = match &address {
+            Address::Path(path) if Path::new(path).is_relative() => relative(&self.root, &self.context.started_in.join(path)),
             other => other.to_string(),
         };
         let same = |known: &str| self.root.join(known) == self.root.join(&url);
         if let Some((name, _)) = self.urls.iter().find(|(_, known)| same(known)) {
             return Ok(name.clone());
         }
+        let registry = self.visit(&address, &self.context.started_in)?;
         let name = registry.file.name.to_string();
         if let Some(other) = self.urls.get(&name) {
             fail!(Code::Exists, "forum.toml names the registry {name} as {other}, not as {url}");
@@ -121,9 +119,10 @@ impl<'a> Places<'a> {
     }
 
     /// The registry for an id that no entry names one for.
-    fn default(&self) -> Result<String> {
-        if let Some(name) = &self.wanted {
-            return Ok(name.clone());
+    fn default(&mut self) -> Result<String> {
+        let context = self.context;
+        if let Some(text) = context.registry.as_ref().or(context.default_registry.as_ref()) {
+            return self.named(text);
         }
         let names: Vec<_> = self.urls.keys().cloned().collect();
         match names.as_slice() {
@@ -140,7 +139,7 @@ impl<'a> Places<'a> {
     }
 
     /// The registry of an entry in `forum.toml`.
-    pub(super) fn registry_of(&self, id: &ComponentId, entry: &Entry) -> Result<String> {
+    pub(super) fn registry_of(&mut self, id: &ComponentId, entry: &Entry) -> Result<String> {
         match &entry.registry {
             Some(name) => self.url(name).map(|_| name.clone()).with_context(|| id.to_string()),
             None => self.default(),
@@ -153,8 +152,8 @@ impl<'a> Places<'a> {
             IdOrName::Id(id) => workspace.file.components.get(id).and_then(|entry| entry.registry.clone()),
             IdOrName::Short(_) => None,
         };
-        if let (Some(entry), Some(flag)) = (&known, &self.wanted)
-            && entry != flag
+        if let (Some(entry), Some(flag)) = (&known, &self.context.registry)
+            && *entry != self.named(flag)?
         {
             fail!(Code::Usage, "{typed} comes from the registry {entry} (forum.toml), not from {flag} (--registry)");
         }

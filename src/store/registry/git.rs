@@ -14,6 +14,7 @@ use crate::model::id::ComponentId;
 use crate::model::index::VersionRecord;
 use crate::model::path::RelPath;
 use crate::model::registry_file::{Limits, REGISTRY_FILE};
+use crate::store::fs::lock::FileLock;
 use crate::store::transport::ACCEPTED;
 
 /// A tree object larger than this is no directory that a person made.
@@ -35,14 +36,16 @@ pub(super) struct GitTree {
     pub(super) main: Oid,
     root: Oid,
     supply: Option<Box<dyn Supply>>,
+    /// A cache repository is held against cleaning while it is read.
+    _used: Option<FileLock>,
 }
 
 impl GitTree {
     /// Opens a cache repository at the `main` that was accepted.
-    pub(super) fn cached(path: &Path, supply: Option<Box<dyn Supply>>) -> Result<Self> {
+    pub(super) fn cached(path: &Path, used: FileLock, supply: Option<Box<dyn Supply>>) -> Result<Self> {
         let repository = Repository::open_bare(path).with_context(|| format!("opening the cache {}", path.display()))?;
         let (main, root) = tip(&repository, ACCEPTED)?;
-        Ok(Self { repository, main, root, supply })
+        Ok(Self { repository, main, root, supply, _used: Some(used) })
     }
 
     /// Opens the repository at `path` on its `main`; `None` where there is no repository.
@@ -67,7 +70,7 @@ impl GitTree {
             fail!(Code::InvalidRegistry, "the repository {shown} has no branch main");
         }
         let (main, root) = tip(&repository, "refs/heads/main").with_context(|| format!("main of {shown}"))?;
-        Ok(Some(Self { repository, main, root, supply: None }))
+        Ok(Some(Self { repository, main, root, supply: None, _used: None }))
     }
 
     pub(super) fn repository(&self) -> &Repository {

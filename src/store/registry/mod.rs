@@ -109,9 +109,9 @@ impl Registry {
         let (mut source, key) = match address.local_path() {
             Some(path) => local(&base.join(path), options)?,
             None => {
-                let remote = Remote::open(address, options, Rc::clone(&notes))?;
-                let path = remote.repository.clone();
-                let source: Box<dyn Source> = Box::new(GitTree::cached(&path, Some(Box::new(remote)))?);
+                let (cache, used) = Remote::cache(address, options)?;
+                let remote = Remote::open(address, &cache, options, Rc::clone(&notes))?;
+                let source: Box<dyn Source> = Box::new(GitTree::cached(&cache, used, Some(Box::new(remote)))?);
                 (source, Some(address.key()))
             }
         };
@@ -214,9 +214,9 @@ fn local(path: &Path, options: &Options) -> Result<(Box<dyn Source>, Option<Stri
         if !bundle::is_bundle(path) {
             fail!(Code::InvalidRegistry, "{shown} is neither a Git bundle nor a directory");
         }
-        let (cache, _used) = network::cache_repository(options, &key, "")?;
+        let (cache, used) = network::cache_repository(options, &key, "")?;
         bundle::import(path, &git2::Repository::open_bare(&cache)?)?;
-        let source = GitTree::cached(&cache, None)?;
+        let source = GitTree::cached(&cache, used, None)?;
         remember(&source, &key, options)?;
         return Ok((Box::new(source), Some(key)));
     }

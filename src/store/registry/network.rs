@@ -20,7 +20,7 @@ use crate::store::transport::{ACCEPTED, EngineChoice, History, INCOMING, Job, Tr
 
 /// A cache repository and the way to its server.
 pub(super) struct Remote {
-    pub(super) repository: PathBuf,
+    repository: PathBuf,
     address: Address,
     memory: Memory,
     options: Options,
@@ -28,8 +28,6 @@ pub(super) struct Remote {
     notes: Notes,
     /// Whether this run has asked for the newest `main` already.
     updated: Cell<bool>,
-    /// Users of the repository share this; cleaning takes it alone.
-    _used: FileLock,
 }
 
 /// Makes the cache repository of a key where there is none, and holds it against cleaning.
@@ -60,27 +58,28 @@ fn alone(repository: &Path) -> Result<FileLock> {
 }
 
 impl Remote {
-    pub(super) fn open(address: &Address, options: &Options, notes: Notes) -> Result<Self> {
-        let builtin = options.engine == EngineChoice::Builtin;
-        let suffix = if builtin { "-builtin" } else { "" };
-        let key = address.key();
-        let (repository, used) = cache_repository(options, &key, suffix)?;
+    /// The cache repository of an address; the built-in engine cannot fill a partial one, and has its own.
+    pub(super) fn cache(address: &Address, options: &Options) -> Result<(PathBuf, FileLock)> {
+        let suffix = if options.engine == EngineChoice::Builtin { "-builtin" } else { "" };
+        cache_repository(options, &address.key(), suffix)
+    }
+
+    pub(super) fn open(address: &Address, repository: &Path, options: &Options, notes: Notes) -> Result<Self> {
         let Some(state) = &options.state_dir else {
             fail!(Code::Io, "there is no home directory to remember registries in: set HOME or FORUM_STATE_DIR");
         };
-        let memory = Memory::of(state, &key);
+        let memory = Memory::of(state, &address.key());
         if address.is_plain_http_off_loopback() {
             notes.borrow_mut().push(format!("warning: {address} is not encrypted: anybody on the way can read and change what comes"));
         }
         let remote = Self {
-            repository,
+            repository: repository.to_owned(),
             address: address.clone(),
             memory,
             options: options.clone(),
             engine: RefCell::default(),
             notes,
             updated: Cell::new(false),
-            _used: used,
         };
         if remote.accepted()?.is_none() {
             remote.update(true)?;
