@@ -6,6 +6,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use forum::model::digest::ObjectId;
+use forum::model::index::{Card, Kind};
 use forum::model::search::{Document, Query, Synonyms};
 use forum::store::search_index;
 
@@ -51,15 +52,18 @@ fn text(document: usize, start: usize, words: usize) -> String {
 fn document(number: usize) -> Document {
     Document {
         id: format!("{}/component-{number}", OWNERS[number % OWNERS.len()]).parse().expect("an id"),
-        version: "1.2.0".to_owned(),
-        kind: "technical-component".to_owned(),
-        title: text(number, 0, 4),
-        summary: text(number, 10, 16),
-        keywords: (30..34).map(|position| word(number, position).to_owned()).collect(),
-        systems: vec![format!("System {}", number % 50), word(number, 40).to_owned()],
-        license: "EUPL-1.2".to_owned(),
-        status: "production".to_owned(),
-        discussion: format!("https://forum.example.org/t/component-{number}"),
+        card: Card {
+            version: "1.2.0".to_owned(),
+            kind: Kind::TechnicalComponent,
+            title: text(number, 0, 4),
+            summary: text(number, 10, 16),
+            keywords: (30..34).map(|position| word(number, position).to_owned()).collect(),
+            systems: vec![format!("System {}", number % 50), word(number, 40).to_owned()],
+            license: "EUPL-1.2".to_owned(),
+            status: "production".to_owned(),
+            discussion: format!("https://forum.example.org/t/component-{number}"),
+        },
+
         adopters: u32::try_from(number % 17).unwrap_or_default(),
         blob: ObjectId::from_bytes([u8::try_from(number % 251).unwrap_or_default(); 20]),
     }

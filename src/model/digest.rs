@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::path::RelPath;
+use super::text::{reason, text_form};
 
 /// The id of a git tree or blob in a repository with SHA-1 objects: 40 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -18,17 +19,10 @@ pub struct ObjectId([u8; 20]);
 #[serde(try_from = "String", into = "String")]
 pub struct Checksum([u8; 32]);
 
-/// Why a text is no digest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidDigest(String);
-
-impl fmt::Display for InvalidDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+reason! {
+    /// Why a text is no digest.
+    InvalidDigest
 }
-
-impl std::error::Error for InvalidDigest {}
 
 /// The two modes that a published file can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -130,21 +124,6 @@ impl fmt::Display for Checksum {
     }
 }
 
-macro_rules! text_form {
-    ($type:ty) => {
-        impl TryFrom<String> for $type {
-            type Error = InvalidDigest;
-            fn try_from(text: String) -> Result<Self, InvalidDigest> {
-                text.parse()
-            }
-        }
-        impl From<$type> for String {
-            fn from(value: $type) -> Self {
-                value.to_string()
-            }
-        }
-    };
-}
 text_form!(ObjectId);
 text_form!(Checksum);
 

@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::text::{reason, text_form};
+
 /// One name: `[a-z0-9]+(-[a-z0-9]+)*`, 2 to 64 characters, no Windows device name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -21,17 +23,10 @@ pub struct ComponentId {
     name: Name,
 }
 
-/// Why a text is no name or id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidId(String);
-
-impl fmt::Display for InvalidId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+reason! {
+    /// Why a text is no name or id.
+    InvalidId
 }
-
-impl std::error::Error for InvalidId {}
 
 /// Whether Windows treats `stem` (a file name up to its first dot) as a device.
 ///
@@ -116,31 +111,8 @@ impl fmt::Display for ComponentId {
     }
 }
 
-impl TryFrom<String> for Name {
-    type Error = InvalidId;
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        text.parse()
-    }
-}
-
-impl TryFrom<String> for ComponentId {
-    type Error = InvalidId;
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        text.parse()
-    }
-}
-
-impl From<Name> for String {
-    fn from(name: Name) -> Self {
-        name.0
-    }
-}
-
-impl From<ComponentId> for String {
-    fn from(id: ComponentId) -> Self {
-        id.to_string()
-    }
-}
+text_form!(Name);
+text_form!(ComponentId);
 
 /// What a person may type for a component: a full id or a short name.
 #[derive(Debug, Clone, PartialEq, Eq)]

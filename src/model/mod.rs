@@ -11,6 +11,7 @@ pub mod path;
 pub mod registry_file;
 pub mod resolve;
 pub mod search;
+pub(crate) mod text;
 pub mod variables;
 pub mod workspace_file;
 pub mod written;

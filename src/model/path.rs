@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::id::is_windows_device;
+use super::text::{reason, text_form};
 
 /// The longest path that is taken, in bytes.
 pub const MAX_PATH_BYTES: usize = 240;
@@ -22,17 +23,10 @@ pub const WARN_PATH_BYTES: usize = 180;
 #[serde(try_from = "String", into = "String")]
 pub struct RelPath(String);
 
-/// Why a path is refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidPath(String);
-
-impl fmt::Display for InvalidPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+reason! {
+    /// Why a path is refused.
+    InvalidPath
 }
-
-impl std::error::Error for InvalidPath {}
 
 /// Checks one part of a path. The text of the error is a rule without subject: "is …".
 ///
@@ -155,18 +149,7 @@ impl fmt::Display for RelPath {
     }
 }
 
-impl TryFrom<String> for RelPath {
-    type Error = InvalidPath;
-    fn try_from(text: String) -> Result<Self, InvalidPath> {
-        text.parse()
-    }
-}
-
-impl From<RelPath> for String {
-    fn from(path: RelPath) -> Self {
-        path.0
-    }
-}
+text_form!(RelPath);
 
 #[cfg(test)]
 mod tests {

@@ -88,20 +88,12 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::model::index::Card;
 
     fn document(id: &str) -> Document {
-        let text = String::new;
         Document {
             id: id.parse().expect("an id"),
-            version: "1.0.0".to_owned(),
-            kind: text(),
-            title: text(),
-            summary: text(),
-            keywords: Vec::new(),
-            systems: Vec::new(),
-            license: text(),
-            status: text(),
-            discussion: text(),
+            card: Card { version: "1.0.0".to_owned(), ..Card::default() },
             adopters: 0,
             blob: ObjectId::from_bytes([3; 20]),
         }

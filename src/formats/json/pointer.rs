@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use super::{Decoded, Document, Kind, NodeId};
+use crate::model::text::reason;
 
 /// `/Processes/0/ProcessVariablesJson!/Code/Value`: RFC 6901, where `!` after a
 /// segment means "parse this string as JSON and go on inside". It may be left
@@ -28,17 +29,10 @@ pub struct Target {
     pub token: String,
 }
 
-/// Why a pointer is none, or where it stops.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PointerError(String);
-
-impl fmt::Display for PointerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+reason! {
+    /// Why a pointer is none, or where it stops.
+    PointerError
 }
-
-impl std::error::Error for PointerError {}
 
 impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

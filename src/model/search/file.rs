@@ -320,18 +320,18 @@ fn push_content(out: &mut Vec<u8>, document: &Document, content: Content) {
             }
         }
         Content::Id => out.extend(document.id.to_string().bytes()),
-        Content::Kind => out.extend(document.kind.bytes()),
-        Content::License => out.extend(document.license.bytes()),
+        Content::Kind => out.extend(document.card.kind.as_str().bytes()),
+        Content::License => out.extend(document.card.license.bytes()),
     }
 }
 
 /// The folded texts of a field.
 fn items(document: &Document, field: Field) -> Vec<String> {
     let texts = match field {
-        Field::Title => std::slice::from_ref(&document.title),
-        Field::Summary => std::slice::from_ref(&document.summary),
-        Field::Keywords => &document.keywords,
-        Field::Systems => &document.systems,
+        Field::Title => std::slice::from_ref(&document.card.title),
+        Field::Summary => std::slice::from_ref(&document.card.summary),
+        Field::Keywords => &document.card.keywords,
+        Field::Systems => &document.card.systems,
         Field::Name => &[document.id.name().to_string()],
         Field::Owner => &[document.id.owner().to_string()],
     };

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::ObjectId;
 use super::id::ComponentId;
+use super::index::Card;
 
 pub use file::{Damaged, PREFIX_LENGTH, Records, SearchIndex};
 pub use query::{Query, Synonyms};
@@ -29,24 +30,9 @@ pub use rank::Hit;
 pub struct Document {
     /// Its id.
     pub id: ComponentId,
-    /// The version that the card describes.
-    pub version: String,
-    /// `technical-component` and the like.
-    pub kind: String,
-    /// The title.
-    pub title: String,
-    /// One or two sentences.
-    pub summary: String,
-    /// Words to be found by.
-    pub keywords: Vec<String>,
-    /// The systems it connects.
-    pub systems: Vec<String>,
-    /// An SPDX expression.
-    pub license: String,
-    /// `draft`, `pilot` or `production`.
-    pub status: String,
-    /// Where it is discussed; empty where nowhere.
-    pub discussion: String,
+    /// What its index file says of it.
+    #[serde(flatten)]
+    pub card: Card,
     /// How many organisations have it in pilot or production.
     pub adopters: u32,
     /// The blob of the index file that all this was read from: the same blob need not be read again.

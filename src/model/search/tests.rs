@@ -3,19 +3,23 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::model::index::Kind;
 
 fn document(id: &str, title: &str) -> Document {
     Document {
         id: id.parse().expect("an id"),
-        version: "1.0.0".to_owned(),
-        kind: "technical-component".to_owned(),
-        title: title.to_owned(),
-        summary: String::new(),
-        keywords: Vec::new(),
-        systems: Vec::new(),
-        license: "EUPL-1.2".to_owned(),
-        status: "production".to_owned(),
-        discussion: String::new(),
+        card: Card {
+            version: "1.0.0".to_owned(),
+            kind: Kind::TechnicalComponent,
+            title: title.to_owned(),
+            summary: String::new(),
+            keywords: Vec::new(),
+            systems: Vec::new(),
+            license: "EUPL-1.2".to_owned(),
+            status: "production".to_owned(),
+            discussion: String::new(),
+        },
+
         adopters: 0,
         blob: ObjectId::from_bytes([7; 20]),
     }
@@ -41,8 +45,8 @@ fn found(index: &SearchIndex, words: &[&str]) -> Vec<String> {
 #[test]
 fn documents_come_back_as_they_went_in() {
     let mut one = document("goteborg/pupil-system", "Elevsynk för förskolan");
-    one.keywords = texts(&["SS12000", "elev"]);
-    one.discussion = "https://example.org/1".to_owned();
+    one.card.keywords = texts(&["SS12000", "elev"]);
+    one.card.discussion = "https://example.org/1".to_owned();
     let two = document("alingsas/salary", "Lön");
     let index = index(&[one.clone(), two.clone()]);
     assert_eq!((index.len(), index.key(), index.is_empty()), (2, "key", false));
@@ -82,9 +86,9 @@ fn a_typed_a_finds_marked_letters_and_a_typed_marked_letter_only_itself() {
 #[test]
 fn words_match_from_their_start_in_every_field() {
     let mut one = document("goteborg/pupil-system", "Title words");
-    one.summary = "Summary text".to_owned();
-    one.keywords = texts(&["SS12000", "e-post"]);
-    one.systems = texts(&["IST Administration"]);
+    one.card.summary = "Summary text".to_owned();
+    one.card.keywords = texts(&["SS12000", "e-post"]);
+    one.card.systems = texts(&["IST Administration"]);
     let index = index(&[one]);
     for word in [
         "tit",
@@ -112,7 +116,7 @@ fn words_match_from_their_start_in_every_field() {
 #[test]
 fn every_word_must_be_somewhere() {
     let mut one = document("xx/one", "Elev synk");
-    one.keywords = texts(&["lön"]);
+    one.card.keywords = texts(&["lön"]);
     let index = index(&[one, document("xx/two", "Elev")]);
     assert_eq!(found(&index, &["elev", "lön"]), ["xx/one"]);
     assert_eq!(found(&index, &["elev lon"]), ["xx/one"]);
@@ -122,12 +126,12 @@ fn every_word_must_be_somewhere() {
 #[test]
 fn the_field_decides_then_the_whole_word_then_adopters_then_the_id() {
     let mut in_summary = document("xx/in-summary", "A");
-    in_summary.summary = "Pupil".to_owned();
+    in_summary.card.summary = "Pupil".to_owned();
     in_summary.adopters = 99;
     let mut in_keywords = document("xx/in-keywords", "A");
-    in_keywords.keywords = texts(&["other", "pupil"]);
+    in_keywords.card.keywords = texts(&["other", "pupil"]);
     let mut in_systems = document("xx/in-systems", "A");
-    in_systems.systems = texts(&["Pupil"]);
+    in_systems.card.systems = texts(&["Pupil"]);
     let mut prefix_in_title = document("xx/prefix-popular", "Pupils");
     prefix_in_title.adopters = 5;
     let mut both = document("xx/prefix-and-word", "Pupils and pupil");
@@ -162,7 +166,7 @@ fn the_field_decides_then_the_whole_word_then_adopters_then_the_id() {
 #[test]
 fn marked_words_are_ranked_like_plain_ones() {
     let mut keyword = document("xx/keyword", "A");
-    keyword.keywords = texts(&["lön"]);
+    keyword.card.keywords = texts(&["lön"]);
     let index = index(&[keyword, document("xx/prefix", "Löner"), document("xx/word", "Löner och lön")]);
     assert_eq!(found(&index, &["lön"]), ["xx/word", "xx/prefix", "xx/keyword"]);
     assert_eq!(found(&index, &["lon"]), ["xx/word", "xx/prefix", "xx/keyword"]);
@@ -180,7 +184,7 @@ fn a_typed_id_comes_first() {
 #[test]
 fn synonyms_find_in_both_directions() {
     let mut english = document("xx/english", "Pupil sync");
-    english.keywords = texts(&["student information system"]);
+    english.card.keywords = texts(&["student information system"]);
     let index = index(&[english, document("xx/svenska", "Elevsynk"), document("xx/ord", "Elev och SIS")]);
     let table = BTreeMap::from([("elev".to_owned(), texts(&["pupil"])), ("sis".to_owned(), texts(&["Student Information System"]))]);
     let synonyms = Synonyms::new(&table);
@@ -196,10 +200,10 @@ fn synonyms_find_in_both_directions() {
 #[test]
 fn filters_narrow_what_words_find() {
     let mut one = document("goteborg/one", "Elev");
-    one.systems = texts(&["Hypergene", "IST Administration", "Lönesystem"]);
+    one.card.systems = texts(&["Hypergene", "IST Administration", "Lönesystem"]);
     let mut two = document("goteborg-stad/two", "Elev");
-    two.kind = "process".to_owned();
-    two.license = "MIT".to_owned();
+    two.card.kind = Kind::Other("process".to_owned());
+    two.card.license = "MIT".to_owned();
     let index = index(&[one, two]);
     let found = |change: fn(&mut Query)| {
         let mut query = Query { words: texts(&["elev"]), ..Query::default() };
