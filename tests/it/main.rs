@@ -12,4 +12,5 @@ mod hostile;
 mod integrity;
 mod json;
 mod kinds;
+mod registries;
 mod servers;
