@@ -13,4 +13,5 @@ mod integrity;
 mod json;
 mod kinds;
 mod registries;
+mod restore;
 mod servers;
