@@ -12,6 +12,7 @@ mod hostile;
 mod integrity;
 mod json;
 mod kinds;
+mod look;
 mod registries;
 mod restore;
 mod servers;
