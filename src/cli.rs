@@ -9,10 +9,10 @@ use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::commands::{Outcome, config, fetch, registry, remove, restore, search, show, status, tree, verify};
+use crate::commands::{Outcome, cache, config, fetch, registry, remove, restore, search, shell, show, status, tree, verify};
 use crate::context::Context;
 use crate::error::{Code, Failure};
-use crate::store::registry::Options;
+use crate::store::registry::{Options, Progress};
 use crate::store::settings::{Layer, Layered, Settings};
 use crate::store::transport::EngineChoice;
 use crate::ui::{ColorChoice, Talk, Ui};
@@ -68,6 +68,10 @@ enum Command {
     #[command(subcommand)]
     Registry(registry::Command),
     Config(config::Args),
+    #[command(subcommand)]
+    Cache(cache::Command),
+    Completions(shell::Completions),
+    Man(shell::Man),
 }
 
 impl Command {
@@ -84,6 +88,9 @@ impl Command {
             Self::Restore(_) => "restore",
             Self::Registry(command) => command.name(),
             Self::Config(_) => "config",
+            Self::Cache(command) => command.name(),
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
         }
     }
 
@@ -99,6 +106,9 @@ impl Command {
             Self::Restore(args) => restore::run(context, args),
             Self::Registry(command) => command.run(context),
             Self::Config(args) => config::run(context, args),
+            Self::Cache(command) => command.run(context),
+            Self::Completions(args) => shell::completions(context, args, Cli::command()),
+            Self::Man(args) => shell::man(context, args, Cli::command()),
         }
     }
 }
@@ -110,11 +120,7 @@ const OTHER_WORDS: [(&str, &str); 6] =
 /// Runs the program in `started_in`, and returns its exit status.
 #[must_use]
 pub fn run(arguments: Vec<OsString>, started_in: &Path) -> u8 {
-    let early = Ui {
-        json: arguments.iter().any(|argument| argument == "--json"),
-        talk: Talk::Normal,
-        color: std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
-    };
+    let early = Ui::new(arguments.iter().any(|argument| argument == "--json"), Talk::Normal, false);
     let words = recognised(&arguments);
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
@@ -151,8 +157,8 @@ impl Cli {
             settings.offline = Layered::new(true, Layer::Flags);
         }
         let directory = |dir: &Option<Layered<PathBuf>>| dir.as_ref().map(|dir| dir.value.clone());
+        let ui = Ui::new(self.json, talk, self.color.decide(settings.no_color));
         let context = Context {
-            ui: Ui { json: self.json, talk, color: self.color.decide(settings.no_color) },
             started_in: started_in.to_path_buf(),
             directory: self.directory.map_or_else(|| started_in.to_path_buf(), |dir| started_in.join(dir)),
             registry: self.registry,
@@ -166,7 +172,9 @@ impl Cli {
                 terminal: std::io::stdin().is_terminal() && !self.json,
                 running: Context::version(),
                 accept_rewrite: false,
+                progress: Progress::new(ui.progress()),
             },
+            ui,
             settings,
         };
         (self.command, context)

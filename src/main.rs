@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    forum::store::interrupt::watch();
     let started_in = std::env::current_dir().unwrap_or_default();
     ExitCode::from(forum::cli::run(std::env::args_os().collect(), &started_in))
 }

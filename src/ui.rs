@@ -2,13 +2,16 @@
 //!
 //! What comes from a registry is escaped here, in one place, before it can reach a terminal.
 
+use std::cell::Cell;
 use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
 
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::Failure;
-use crate::model::escape::escape;
+use crate::model::escape::{escape, escape_line};
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
@@ -53,7 +56,12 @@ pub struct Ui {
     pub talk: Talk,
     /// Whether words may be coloured. Colour never says what the words do not.
     pub color: bool,
+    /// Shown after a moment, on a terminal only; gone before anything else is said.
+    spinner: ProgressBar,
 }
+
+/// How long a person waits without being told what for.
+const MOMENT: Duration = Duration::from_millis(600);
 
 /// The words that begin a line and are coloured, with their SGR codes (ECMA-48, 8.3.117).
 const LABELS: [(&str, &str); 9] = [
@@ -75,6 +83,41 @@ pub trait Report: Serialize {
 }
 
 impl Ui {
+    /// A printer.
+    #[must_use]
+    pub fn new(json: bool, talk: Talk, color: bool) -> Self {
+        let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        Self { json, talk, color, spinner }
+    }
+
+    /// Tells on the terminal what is being done, where it takes more than a moment.
+    pub fn progress(&self) -> impl Fn(&str) + 'static {
+        let spinner = self.spinner.clone();
+        let shows = !self.json && self.talk >= Talk::Normal && std::io::stderr().is_terminal();
+        let begun = Cell::new(false);
+        move |phase| {
+            if !shows || spinner.is_finished() {
+                return;
+            }
+            spinner.set_message(escape_line(phase));
+            if !begun.replace(true) {
+                let spinner = spinner.clone();
+                std::thread::spawn(move || {
+                    std::thread::sleep(MOMENT);
+                    if !spinner.is_finished() {
+                        spinner.set_draw_target(ProgressDrawTarget::stderr());
+                        spinner.enable_steady_tick(Duration::from_millis(120));
+                    }
+                });
+            }
+        }
+    }
+
+    /// Ends the talk about what is being done.
+    pub fn end_progress(&self) {
+        self.spinner.finish_and_clear();
+    }
+
     /// Whether a person can be asked.
     #[must_use]
     pub fn can_ask(&self) -> bool {
@@ -90,6 +133,7 @@ impl Ui {
 
     /// Ends a command well.
     pub fn report(&self, command: &str, report: &impl Report) {
+        self.end_progress();
         if self.json {
             let mut object = Map::new();
             object.insert("forum".into(), json!(1));
@@ -106,6 +150,7 @@ impl Ui {
 
     /// Ends a command with its failure.
     pub fn fail(&self, command: Option<&str>, failure: &Failure) {
+        self.end_progress();
         if self.json {
             let error = json!({ "code": failure.code.as_str(), "message": failure.message, "hints": failure.hints });
             print_json(&json!({ "forum": 1, "command": command, "ok": false, "error": error }));
@@ -122,7 +167,9 @@ impl Ui {
     fn write(&self, to: &mut impl std::io::Write, text: &str) {
         let text = escape(text.trim_end());
         if !text.is_empty() {
-            let _ = writeln!(to, "{}", if self.color { paint(&text) } else { text });
+            self.spinner.suspend(|| {
+                let _ = writeln!(to, "{}", if self.color { paint(&text) } else { text });
+            });
         }
     }
 

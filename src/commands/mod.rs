@@ -1,5 +1,6 @@
 //! VERBS: one file or folder a command. Each opens, decides, applies and reports.
 
+pub mod cache;
 pub mod config;
 pub mod fetch;
 mod originals;
@@ -8,6 +9,7 @@ pub mod registry;
 pub mod remove;
 pub mod restore;
 pub mod search;
+pub mod shell;
 pub mod show;
 pub mod status;
 pub mod tree;

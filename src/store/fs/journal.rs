@@ -20,6 +20,7 @@ use crate::error::Code;
 use crate::fail;
 use crate::model::digest::FileMode;
 use crate::model::path::{RelPath, collision_key};
+use crate::store::interrupt;
 
 const IGNORE_ALL: &[u8] = b"*\n";
 /// From this number of files on, one sync of the file system is faster than one for each.
@@ -167,6 +168,7 @@ impl Transaction {
             return self.clean();
         }
         self.sync_stages()?;
+        interrupt::check()?;
         let journal = Journal::new(self.missing_parents()?, self.areas.clone(), self.operations.clone());
         journal.write(forum)?;
         let change = Change { workspace: &self.workspace, forum, journal: &journal };
@@ -382,6 +384,7 @@ impl StagedTree<'_> {
     }
 
     fn enter(&mut self, path: &Path) -> Result<PathBuf> {
+        interrupt::check()?;
         let all = parts(path)?;
         let Some((name, above)) = all.split_last() else { fail!(Code::UnsafeContent, "a file without a name cannot be written") };
         let above: PathBuf = above.iter().collect();

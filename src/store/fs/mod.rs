@@ -28,6 +28,17 @@ pub fn remove_if_empty(path: &Path) {
     let _ = std::fs::remove_dir(path);
 }
 
+/// Removes a file; one that is gone already is as good as removed.
+///
+/// # Errors
+/// When the file system refuses.
+pub fn remove_file(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).with_context(|| format!("removing {}", path.display())),
+        _ => Ok(()),
+    }
+}
+
 /// Removes a directory and everything in it; links in it are removed, not followed.
 ///
 /// # Errors
@@ -47,6 +58,34 @@ pub fn names_in(path: &Path) -> Result<Vec<String>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error).with_context(|| format!("listing {}", path.display())),
     }
+}
+
+/// How many bytes the files below a directory hold; links are not followed.
+///
+/// # Errors
+/// When it cannot be listed.
+pub fn size_of(path: &Path) -> Result<u64> {
+    let (mut open, mut bytes) = (vec![path.to_path_buf()], 0);
+    while let Some(next) = open.pop() {
+        let read = || -> std::io::Result<()> {
+            for entry in std::fs::read_dir(&next)? {
+                let entry = entry?;
+                match entry.metadata()? {
+                    found if found.is_dir() => open.push(entry.path()),
+                    found => bytes += found.len(),
+                }
+            }
+            Ok(())
+        };
+        // Another run may be at work: what it has just taken away does not count.
+        match { read }() {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("listing {}", next.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(bytes)
 }
 
 /// Reads a file that a person named.

@@ -15,6 +15,8 @@ use crate::model::index::VersionRecord;
 use crate::model::path::RelPath;
 use crate::model::registry_file::{Limits, REGISTRY_FILE};
 use crate::store::fs::lock::FileLock;
+use crate::store::interrupt;
+use crate::store::objects::header;
 use crate::store::transport::ACCEPTED;
 
 /// A tree object larger than this is no directory that a person made.
@@ -108,7 +110,7 @@ impl GitTree {
                 continue;
             }
             // A tree too large to be read has nothing that will be read, either.
-            let harmless = odb.read_header(oid).is_ok_and(|(size, _)| size as u64 <= MAX_TREE_BYTES);
+            let harmless = header(&odb, oid).is_ok_and(|(size, _)| size as u64 <= MAX_TREE_BYTES);
             let Some(object) = harmless.then(|| odb.read(oid).ok()).flatten() else { continue };
             for row in rows(object.data()).unwrap_or_default() {
                 match row.mode {
@@ -132,7 +134,7 @@ impl GitTree {
 
     /// The size of an object, as its header says it: asked before the object itself, which may be far larger than its pack.
     fn size(&self, oid: Oid, kind: ObjectType, what: &str) -> Result<u64> {
-        match self.repository.odb()?.read_header(oid) {
+        match header(&self.repository.odb()?, oid) {
             Ok((size, is)) if is == kind => Ok(size as u64),
             Ok((_, is)) => Err(damaged(oid, what, &format!("is a {is}, not a {kind}")).into()),
             Err(error) => Err(damaged(oid, what, error.message()).into()),
@@ -147,7 +149,8 @@ impl GitTree {
 }
 
 fn damaged(oid: Oid, what: &str, why: &str) -> Failure {
-    Failure::new(Code::Integrity, format!("{what}: object {oid}: {why}"))
+    let failure = Failure::new(Code::Integrity, format!("{what}: object {oid}: {why}"));
+    failure.hint("if the cache is damaged: forum cache clean").hint("if that does not help, tell the forum's maintainers")
 }
 
 /// The commit and the root tree of a reference.
@@ -189,6 +192,7 @@ impl GitTree {
     fn walk(&self, collector: &mut Collector<'_>, top: Oid) -> Result<()> {
         let (mut open, mut trees) = (vec![(String::new(), top)], 0);
         while let Some((prefix, oid)) = open.pop() {
+            interrupt::check()?;
             trees += 1;
             if trees > MAX_TREES || prefix.matches('/').count() > MAX_DEPTH {
                 return Err(collector.refuse(&prefix, "has too many directories in it or is too deep"));
@@ -315,7 +319,7 @@ impl Source for GitTree {
             if !odb.exists(oid) {
                 return Ok(false);
             }
-            let Ok((size, ObjectType::Tree)) = odb.read_header(oid) else { continue };
+            let Ok((size, ObjectType::Tree)) = header(&odb, oid) else { continue };
             // What is wrong with a tree is found when it is read.
             if depth <= MAX_DEPTH && size as u64 <= MAX_TREE_BYTES && open.len() < MAX_TREES {
                 let object = odb.read(oid)?;

@@ -104,6 +104,31 @@ pub struct Options {
     pub running: Version,
     /// Whether a `main` that does not descend from the last one is taken.
     pub accept_rewrite: bool,
+    /// Told what is being done.
+    pub progress: Progress,
+}
+
+/// Told what is being done, for people who wait.
+#[derive(Clone)]
+pub struct Progress(Rc<dyn Fn(&str)>);
+
+impl Progress {
+    /// Calls `tell` with each phase.
+    #[must_use]
+    pub fn new(tell: impl Fn(&str) + 'static) -> Self {
+        Self(Rc::new(tell))
+    }
+
+    /// Says what is being done now.
+    pub fn tell(&self, phase: &str) {
+        (self.0)(phase);
+    }
+}
+
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Progress")
+    }
 }
 
 /// What a registry is opened for.

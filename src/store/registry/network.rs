@@ -109,14 +109,18 @@ impl Remote {
         Ok(Rc::clone(known.insert(engine.into())))
     }
 
-    fn job(&self) -> Job<'_> {
+    fn job<'a>(&'a self, progress: &'a dyn Fn(&str)) -> Job<'a> {
         Job {
             repository: &self.repository,
             address: &self.address,
             timeout: self.options.timeout,
             terminal: self.options.terminal,
-            progress: &|_| (),
+            progress,
         }
+    }
+
+    fn tell(&self, phase: &str) {
+        self.options.progress.tell(&format!("{}: {phase}", self.address));
     }
 
     /// Brings the newest `main`; a first time that another run has just done is not done again.
@@ -128,7 +132,8 @@ impl Remote {
             return Ok(());
         }
         let history = if accepted.is_some() { History::Onward } else { History::Newest };
-        let notes = engine.fetch_main(&self.job(), history)?;
+        self.tell("asking for the newest state");
+        let notes = engine.fetch_main(&self.job(&|phase| self.tell(phase)), history)?;
         self.notes.borrow_mut().extend(notes);
         let repository = Repository::open_bare(&self.repository)?;
         let Some(new) = repository.find_reference(INCOMING).ok().and_then(|main| main.target()) else {
@@ -147,7 +152,7 @@ impl Remote {
     fn require_descent(&self, engine: &dyn Transport, repository: &Repository, new: Oid, seen: Oid) -> Result<()> {
         let mut descends = descends(&repository.odb()?, new, seen);
         if descends == Descent::Unknown {
-            engine.fetch_main(&self.job(), History::Commits)?;
+            engine.fetch_main(&self.job(&|phase| self.tell(phase)), History::Commits)?;
             let fresh = Repository::open_bare(&self.repository)?;
             descends = self::descends(&fresh.odb()?, new, seen);
         }
@@ -210,7 +215,8 @@ impl Supply for Remote {
                 missing.push(*id);
             }
         }
-        let notes = engine.fetch_objects(&self.job(), &missing)?;
+        self.tell("bringing files");
+        let notes = engine.fetch_objects(&self.job(&|phase| self.tell(phase)), &missing)?;
         self.notes.borrow_mut().extend(notes);
         Ok(())
     }
