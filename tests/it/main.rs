@@ -6,6 +6,7 @@
 #[expect(dead_code, reason = "the registry builder covers the whole format, of which the tests so far use a part")]
 mod support;
 
+mod architecture;
 mod concurrency;
 mod fetch;
 mod hostile;

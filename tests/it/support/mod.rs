@@ -4,6 +4,7 @@ pub(crate) mod fixtures;
 pub(crate) mod registry;
 pub(crate) mod sandbox;
 pub(crate) mod server;
+pub(crate) mod source;
 
 use std::collections::BTreeMap;
 use std::fs;
