@@ -13,4 +13,5 @@ mod hostile;
 mod integrity;
 mod json;
 mod kinds;
+mod readme;
 mod servers;
