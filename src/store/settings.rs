@@ -1,4 +1,5 @@
 //! The environment: read here and nowhere else.
+#![expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 
 use std::path::PathBuf;
 
@@ -22,7 +23,6 @@ pub struct Environment {
 impl Environment {
     /// Reads the variables. Empty ones count as absent.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn read() -> Self {
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let platform = || Some(dirs::state_dir().or_else(dirs::data_local_dir)?.join("forum"));
