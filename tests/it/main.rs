@@ -15,4 +15,5 @@ mod integrity;
 mod json;
 mod kinds;
 mod readme;
+mod schema;
 mod servers;
