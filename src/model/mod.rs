@@ -12,6 +12,8 @@ pub mod registry_file;
 pub mod resolve;
 pub mod search;
 pub(crate) mod text;
+mod toml_document;
+pub mod user_settings;
 pub mod variables;
 pub mod workspace_file;
 pub mod written;

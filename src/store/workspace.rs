@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use super::fs::dir::{Dir, EntryPath, Kind, Limits};
 use super::fs::journal::{self, Recovered};
 use super::fs::lock::WorkspaceLock;
+use super::fs::read_small;
 use crate::error::{Code, Failure};
 use crate::model::lockfile::{LOCK_FILE, Lock, LockEntry};
 use crate::model::path::RelPath;
@@ -45,6 +46,21 @@ pub enum State {
 #[must_use]
 pub fn root_of(start: &Path) -> PathBuf {
     start.ancestors().find(|dir| dir.join(WORKSPACE_FILE).is_file()).unwrap_or(start).to_path_buf()
+}
+
+/// Whether `start` lies in a workspace.
+#[must_use]
+pub fn is_workspace(start: &Path) -> bool {
+    root_of(start).join(WORKSPACE_FILE).is_file()
+}
+
+/// `forum.toml` alone, for commands that only read it.
+///
+/// # Errors
+/// [`Code::InvalidWorkspace`] where it cannot be read.
+pub fn read_file(start: &Path) -> Result<WorkspaceFile> {
+    let bytes = read_small(&root_of(start).join(WORKSPACE_FILE), MAX_FILE)?;
+    Ok(WorkspaceFile::parse(&bytes.unwrap_or_default())?)
 }
 
 impl Workspace {

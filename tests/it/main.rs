@@ -15,5 +15,6 @@ mod integrity;
 mod json;
 mod kinds;
 mod readme;
+mod registries;
 mod schema;
 mod servers;

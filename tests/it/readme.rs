@@ -82,14 +82,26 @@ fn words(line: &str) -> Vec<String> {
     found
 }
 
-/// The arguments that a line gives to forum, also where Cargo starts it; `None` where the line is another program's.
-fn arguments(line: &str) -> Option<Vec<String>> {
+/// What a line gives to forum.
+#[derive(Debug, PartialEq, Eq)]
+struct Call {
+    environment: Vec<(String, String)>,
+    arguments: Vec<String>,
+}
+
+/// Reads `NAME=VALUE forum …`, also where Cargo starts it; `None` where the line is another program's.
+fn call(line: &str) -> Option<Call> {
     let words = words(line);
-    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["forum", ..] => Some(words[1..].to_vec()),
-        ["cargo", "run", ..] => Some(words.split(|word| word == "--").nth(1)?.to_vec()),
-        _ => None,
-    }
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    let assignments = words.iter().map_while(|word| word.split_once('=').filter(|(name, _)| is_name(name)));
+    let environment: Vec<_> = assignments.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let words = &words[environment.len()..];
+    let arguments = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["forum", ..] => words[1..].to_vec(),
+        ["cargo", "run", ..] => words.split(|word| word == "--").nth(1)?.to_vec(),
+        _ => return None,
+    };
+    Some(Call { environment, arguments })
 }
 
 /// Whether `got` is what `want` shows, with `…` for any lines.
@@ -121,11 +133,12 @@ fn session(name: &str) -> (Sandbox, PathBuf) {
 }
 
 /// What a terminal would show of a command, and its exit status: both streams in one file.
-fn on_terminal(sandbox: &Sandbox, directory: &Path, arguments: &[String]) -> (String, i32) {
+fn on_terminal(sandbox: &Sandbox, directory: &Path, call: &Call) -> (String, i32) {
     let path = sandbox.path("terminal");
     let file = File::create(&path).unwrap();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let arguments: Vec<&str> = call.arguments.iter().map(String::as_str).collect();
     let mut command = sandbox.command(directory, &arguments);
+    command.envs(call.environment.iter().cloned());
     let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
     let (code, _, _) = wait(child, sandbox.limit);
     (text(&path).trim_end().replace("\r\n", "\n"), code.unwrap())
@@ -143,8 +156,8 @@ fn sessions_print_what_the_documents_show() {
                 (status.to_string(), true)
             } else {
                 assert_eq!(status, 0, "{place}: the command before it failed, which the document does not say");
-                let arguments = arguments(step.typed).unwrap_or_else(|| panic!("{place}: only forum can be run here"));
-                let (got, code) = on_terminal(&sandbox, &directory, &arguments);
+                let call = call(step.typed).unwrap_or_else(|| panic!("{place}: only forum can be run here"));
+                let (got, code) = on_terminal(&sandbox, &directory, &call);
                 status = code;
                 (got, false)
             };
@@ -166,7 +179,7 @@ fn the_first_command_of_a_fresh_clone_works() {
     assert!(lines.contains(&"cargo test"), "{lines:?}");
     let line = lines.iter().find(|line| line.starts_with("cargo run")).unwrap();
     let (sandbox, directory) = session("clone");
-    let (said, code) = on_terminal(&sandbox, &directory, &arguments(line).unwrap());
+    let (said, code) = on_terminal(&sandbox, &directory, &call(line).unwrap());
     assert_eq!(code, 0, "{said}");
     let made: Vec<String> = snapshot(&directory).into_keys().filter(|path| !path.contains('/') && path != "examples").collect();
     let ignored = text(&root().join(".gitignore"));
@@ -175,8 +188,8 @@ fn the_first_command_of_a_fresh_clone_works() {
 
 /// Parses the words, and runs nothing: `--help` comes last, after a wrong word has been refused.
 #[track_caller]
-fn parses(sandbox: &Sandbox, directory: &Path, place: &str, arguments: &[String]) {
-    let all: Vec<&str> = arguments.iter().map(String::as_str).chain(["--help"]).collect();
+fn parses(sandbox: &Sandbox, directory: &Path, place: &str, call: &Call) {
+    let all: Vec<&str> = call.arguments.iter().map(String::as_str).chain(["--help"]).collect();
     let run = sandbox.run(directory, &all);
     assert!(run.code == Some(0), "{place}: {run}");
 }
@@ -187,8 +200,8 @@ fn commands_in_the_documents_parse() {
     for (name, markdown) in documents() {
         for (first, lines) in blocks(&markdown, "sh") {
             for (line, number) in lines.iter().zip(first..) {
-                if let Some(arguments) = arguments(line.trim_start()) {
-                    parses(&sandbox, &directory, &format!("{name}:{number}: {line}"), &arguments);
+                if let Some(call) = call(line) {
+                    parses(&sandbox, &directory, &format!("{name}:{number}: {line}"), &call);
                 }
             }
         }
@@ -201,9 +214,9 @@ fn section<'a>(help: &'a str, title: &str) -> Vec<&'a str> {
     lines.take_while(|line| line.starts_with(' ')).map(str::trim).collect()
 }
 
-/// The arguments of an example. What follows two blanks tells what it is for.
-fn example(line: &str) -> Option<Vec<String>> {
-    arguments(line.split("  ").next()?)
+/// An example. What follows two blanks tells what it is for.
+fn example(line: &str) -> Option<Call> {
+    call(line.split("  ").next()?)
 }
 
 /// Every command that can be run, as its words, with its help.
@@ -227,11 +240,11 @@ fn each_command_has_examples_and_they_parse() {
     sandbox.run(&directory, &["fetch", "--no-such-option", "--help"]).exits(2);
     for (command, help) in commands {
         let examples: Vec<_> = section(&help, "Examples").into_iter().map(|line| (line, example(line))).collect();
-        let own = |arguments: &Option<Vec<String>>| arguments.as_ref().is_some_and(|words| words.starts_with(&command));
-        assert!(examples.iter().any(|(_, arguments)| own(arguments)), "forum {}: --help has no example of it", command.join(" "));
-        for (line, arguments) in examples {
+        let own = |call: &Option<Call>| call.as_ref().is_some_and(|call| call.arguments.starts_with(&command));
+        assert!(examples.iter().any(|(_, call)| own(call)), "forum {}: --help has no example of it", command.join(" "));
+        for (line, call) in examples {
             let place = format!("forum {} --help: {line}", command.join(" "));
-            parses(&sandbox, &directory, &place, &arguments.unwrap_or_else(|| panic!("{place}: no command of forum")));
+            parses(&sandbox, &directory, &place, &call.unwrap_or_else(|| panic!("{place}: no command of forum")));
         }
     }
 }
@@ -242,10 +255,11 @@ fn sessions_are_read_as_written() {
     let found = blocks(markdown, "console");
     assert_eq!(found.iter().flat_map(steps).map(|step| step.shown).collect::<Vec<_>>(), [vec!["out", ""], vec!["3"]]);
     assert_eq!(blocks(markdown, "sh"), [(10, vec!["forum"])]);
-    assert_eq!(arguments("forum a 'b c' \"\" d#e # f").unwrap(), ["a", "b c", "", "d#e"]);
-    assert_eq!(arguments("cargo run --release -- -C demo fetch").unwrap(), ["-C", "demo", "fetch"]);
-    assert_eq!(example("forum fetch x@^1   takes # x").unwrap(), ["fetch", "x@^1"]);
-    assert!(arguments("git status").is_none());
+    assert_eq!(call("  forum a 'b c' \"\" d#e # f").unwrap().arguments, ["a", "b c", "", "d#e"]);
+    assert_eq!(call("cargo run --release -- -C demo fetch").unwrap().arguments, ["-C", "demo", "fetch"]);
+    assert_eq!(call("A_B='1 2' forum x").unwrap().environment, [("A_B".to_owned(), "1 2".to_owned())]);
+    assert_eq!(example("forum fetch x@^1   takes # x").unwrap().arguments, ["fetch", "x@^1"]);
+    assert!(call("git status").is_none());
     assert!(agrees(&["a", "…", "c"], &["a", "b", "b", "c"]) && agrees(&["…"], &[]));
     assert!(!agrees(&["a"], &["a", "b"]) && !agrees(&["a", "b"], &["a"]) && !agrees(&["…", "c"], &["a"]));
 }

@@ -4,7 +4,6 @@
 //! ([`plan`]) → verified and rendered files → one [`Transaction`] for directories, `forum.toml` and `forum.lock`.
 
 mod answers;
-mod places;
 mod plan;
 mod report;
 
@@ -15,9 +14,10 @@ use anyhow::Result;
 use semver::VersionReq;
 
 use self::answers::Given;
-use self::places::Places;
 use self::plan::{Planned, Step};
 use self::report::FetchReport;
+use super::Outcome;
+use super::places::{self, Places};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::fail;
@@ -61,13 +61,13 @@ pub struct Args {
 ///
 /// # Errors
 /// As the contract's section 6; the workspace is then as it was.
-pub fn run(context: &Context, args: &Args) -> Result<()> {
+pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let made = Made::directory(context)?;
     let outcome = fetch(context, args);
     if outcome.is_err() {
         made.undo();
     }
-    outcome
+    outcome.map(|()| Outcome::Done)
 }
 
 /// A directory that `-C` made, which goes again when nothing comes of it.

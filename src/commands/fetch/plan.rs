@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 
 use super::answers::{Given, ask};
-use super::places::Places;
+use crate::commands::places::Places;
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::formats::render::{files_named, render};

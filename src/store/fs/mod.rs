@@ -12,6 +12,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use crate::error::Code;
+use crate::fail;
+
 /// Makes a directory and those above it.
 ///
 /// # Errors
@@ -31,6 +34,22 @@ pub fn remove_if_empty(path: &Path) {
 /// When it cannot be read or is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+}
+
+/// Reads a file of at most `limit` bytes; `None` where there is none.
+///
+/// # Errors
+/// When it cannot be read, is no file, or is larger.
+pub fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    let doing = || format!("reading {}", path.display());
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(doing),
+        // Opening a pipe would wait for a writer.
+        Ok(found) if !found.is_file() => fail!(Code::Io, "{} is no file", path.display()),
+        Ok(found) if found.len() > limit => fail!(Code::Io, "{} has more than {limit} bytes", path.display()),
+        Ok(_) => std::fs::read(path).map(Some).with_context(doing),
+    }
 }
 
 /// Makes a directory that only its user can read, and those above it.

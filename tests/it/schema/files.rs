@@ -11,6 +11,7 @@ use forum::model::index::IndexFile;
 use forum::model::lockfile::Lock;
 use forum::model::manifest::Manifest;
 use forum::model::registry_file::RegistryFile;
+use forum::model::user_settings::UserSettings;
 use forum::model::workspace_file::WorkspaceFile;
 use semver::Version;
 use serde_json::Value;
@@ -59,6 +60,10 @@ fn read_workspace(text: &str) -> Result<(), String> {
 
 fn read_lock(text: &str) -> Result<(), String> {
     Lock::parse(text.as_bytes()).map(drop).map_err(|failure| failure.message)
+}
+
+fn read_config(text: &str) -> Result<(), String> {
+    UserSettings::parse(text.as_bytes()).map(drop).map_err(|failure| failure.message)
 }
 
 pub(super) const FILES: &[File] = &[
@@ -271,15 +276,15 @@ pub(super) const FILES: &[File] = &[
         schema: "config",
         place: ("", "config.toml"),
         document: include_str!("../documents/config.toml"),
-        read: None,
-        refused: &[],
-        tolerated: &[
+        read: Some(read_config),
+        refused: &[
             ("owner = \"sundsvall\"", "owner = \"Ö\""),
             ("git = \"system\"", "git = 1"),
             ("timeout = 30", "timeout = 0"),
             ("timeout = 30", "timeout = \"30\""),
             ("url = \"https://forum.example/kommun.git\"\n", ""),
         ],
+        tolerated: &[("git = \"system\"", "git = \"\""), ("cache = \"/var/cache/forum\"", "cache = \"\"")],
     },
 ];
 

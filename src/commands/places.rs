@@ -47,23 +47,49 @@ impl<'a> Places<'a> {
         };
         // Wrong usage is wrong also where the flag turns out not to be needed.
         if let Some(flag) = context.registry.as_ref().filter(|flag| !places.urls.contains_key(*flag)) {
-            Address::parse(flag)?;
+            places.address(flag)?;
         }
         Ok(places)
     }
 
+    /// What a person means by `text`, where it is no name in `forum.toml`: a name in the user's settings, else an address.
+    fn address(&self, text: &str) -> Result<Address> {
+        let settings = &self.context.settings;
+        match (settings.user.registries.get(text), &settings.config_dir) {
+            (Some(url), Some(dir)) => Ok(Address::parse(url)?.relative_to(&dir.value)),
+            _ => Ok(Address::parse(text)?),
+        }
+    }
+
+    /// Every registry that is known here: those of `forum.toml`, then those of the user, each place once.
+    pub(super) fn known(&self) -> Result<Vec<String>> {
+        let mut names: Vec<_> = self.urls.keys().cloned().collect();
+        for name in self.context.settings.user.registries.keys().filter(|name| !self.urls.contains_key(*name)) {
+            let address = self.address(name)?;
+            if !self.urls.values().any(|url| self.is_at(url, &address.to_string())) {
+                names.push(name.clone());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Whether two addresses, as `forum.toml` may have them, lead to one place.
+    fn is_at(&self, known: &str, url: &str) -> bool {
+        let key = |url: &str| Address::parse(url).map(|address| address.relative_to(&self.root).key());
+        self.root.join(known) == self.root.join(url) || key(known).is_ok_and(|known| key(url).is_ok_and(|url| url == known))
+    }
+
     /// The name of the registry that a person means by `text`: a known name, else an address.
-    fn named(&mut self, text: &str) -> Result<String> {
+    pub(super) fn named(&mut self, text: &str) -> Result<String> {
         if self.urls.contains_key(text) {
             return Ok(text.to_owned());
         }
-        let address = Address::parse(text)?;
+        let address = self.address(text)?;
         let url = match &address {
             Address::Path(path) if Path::new(path).is_relative() => relative(&self.root, &self.context.started_in.join(path)),
             other => other.to_string(),
         };
-        let same = |known: &str| self.root.join(known) == self.root.join(&url);
-        if let Some((name, _)) = self.urls.iter().find(|(_, known)| same(known)) {
+        if let Some((name, _)) = self.urls.iter().find(|(_, known)| self.is_at(known, &url)) {
             return Ok(name.clone());
         }
         let registry = self.visit(&address, &self.context.started_in)?;
@@ -121,15 +147,14 @@ impl<'a> Places<'a> {
     /// The registry for an id that no entry names one for.
     fn default(&mut self) -> Result<String> {
         let context = self.context;
-        if let Some(text) = context.registry.as_ref().or(context.default_registry.as_ref()) {
+        if let Some(text) = context.registry.as_ref().or(context.settings.default_registry.as_ref().map(|set| &set.value)) {
             return self.named(text);
         }
-        let names: Vec<_> = self.urls.keys().cloned().collect();
-        match names.as_slice() {
-            [only] => Ok(only.clone()),
+        match self.known()?.as_slice() {
+            [only] => self.named(only),
             [] => {
                 let failure = Failure::new(Code::Usage, "no registry is known here");
-                Err(failure.hint("add --registry with the forum's address, or set FORUM_REGISTRY").into())
+                Err(failure.hint("add --registry with the forum's address, or: forum registry add NAME URL").into())
             }
             several => {
                 let failure = Failure::new(Code::Usage, format!("several registries are known: {}", several.join(", ")));
@@ -167,7 +192,7 @@ impl<'a> Places<'a> {
 }
 
 /// `to` as seen from `from`, with `/`; both absolute.
-fn relative(from: &Path, to: &Path) -> String {
+pub(super) fn relative(from: &Path, to: &Path) -> String {
     let plain = |path: &Path| {
         let mut parts = Vec::new();
         for part in path.components() {
