@@ -388,3 +388,13 @@ fn what_tests_and_program_write_keeps_to_the_schemas() {
     assert_eq!(hold(&ws, true), 2 + 3, "forum.toml, forum.lock and three manifests");
     assert!(text(&ws.join("forum.lock")).contains("pieces"), "a lock with every key that fetch writes");
 }
+
+#[test]
+fn the_manifest_of_the_page_for_contributors_is_one() {
+    let page = text(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/contributors.md"));
+    let blocks: Vec<&str> = page.split("```toml").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let manifest = blocks.concat();
+    assert_eq!(schemas().broken("component", &parsed(&manifest)), [""; 0]);
+    assert_eq!(schemas().unnamed("component", &parsed(&manifest)), [""; 0]);
+    read_component(&manifest).unwrap();
+}
