@@ -157,6 +157,7 @@ pub(super) const FILES: &[File] = &[
             ("since = \"2026-09-01\"", "since = \"2026-9-1\""),
             ("until = \"2027-01-31\"", "until = \"2027-01-32\""),
             ("hours-saved = 80", "hours-saved = -1"),
+            ("hours-saved = 80", "hours-saved = 0.5"),
         ],
     },
     File {
