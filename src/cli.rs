@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::commands::{Outcome, config, fetch, registry};
+use crate::commands::{Outcome, config, fetch, registry, remove, restore};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::store::registry::Options;
@@ -58,6 +58,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Fetch(fetch::Args),
+    Remove(remove::Args),
+    Restore(restore::Args),
     #[command(subcommand)]
     Registry(registry::Command),
     Config(config::Args),
@@ -68,6 +70,8 @@ impl Command {
     fn name(&self) -> &'static str {
         match self {
             Self::Fetch(_) => "fetch",
+            Self::Remove(_) => "remove",
+            Self::Restore(_) => "restore",
             Self::Registry(command) => command.name(),
             Self::Config(_) => "config",
         }
@@ -76,6 +80,8 @@ impl Command {
     fn run(&self, context: &Context) -> Result<Outcome> {
         match self {
             Self::Fetch(args) => fetch::run(context, args),
+            Self::Remove(args) => remove::run(context, args),
+            Self::Restore(args) => restore::run(context, args),
             Self::Registry(command) => command.run(context),
             Self::Config(args) => config::run(context, args),
         }

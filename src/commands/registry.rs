@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::Outcome;
 use super::places::relative;
+use super::{Outcome, open_workspace};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::fail;
@@ -152,7 +152,7 @@ fn add(context: &Context, args: &Add) -> Result<Registries> {
         context.settings.save_user(&user)?;
         (url, Layer::User)
     } else {
-        let mut workspace = open(context)?;
+        let mut workspace = open_workspace(context)?;
         let url = match path {
             Some(path) if Path::new(&args.url).is_relative() => relative(&workspace.root, &path),
             _ => address.to_string(),
@@ -182,10 +182,6 @@ fn refuse_other(known: &std::collections::BTreeMap<String, String>, name: &str, 
 
 fn absolute(path: &Path) -> String {
     path.canonicalize().unwrap_or_else(|_| path.to_path_buf()).display().to_string()
-}
-
-fn open(context: &Context) -> Result<Workspace> {
-    Workspace::open(&context.directory, context.state_dir()?, &|| context.ui.say("waiting for another forum in this workspace"))
 }
 
 fn save(workspace: &Workspace) -> Result<()> {
@@ -234,7 +230,7 @@ fn remove(context: &Context, args: &Remove) -> Result<Registries> {
         context.settings.save_user(&user)?;
         row(url, Layer::User)
     } else {
-        let mut workspace = open(context)?;
+        let mut workspace = open_workspace(context)?;
         let Some(url) = workspace.file.registries.get(name).cloned() else {
             let users = context.settings.user.registries.contains_key(name);
             let hint = if users { format!("forum registry remove --user {name}") } else { "forum registry list".to_owned() };
@@ -254,7 +250,7 @@ fn remove(context: &Context, args: &Remove) -> Result<Registries> {
 }
 
 fn refresh(context: &Context, args: &Refresh) -> Result<Registries> {
-    let workspace = open(context)?;
+    let workspace = open_workspace(context)?;
     let mut rows = known(context, &workspace.file, &workspace.root);
     if let Some(text) = context.registry.as_ref().or(context.settings.default_registry.as_ref().map(|set| &set.value)) {
         rows = match rows.into_iter().find(|row| row.name == *text) {

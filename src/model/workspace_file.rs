@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use semver::VersionReq;
+use serde::{Deserialize, Serialize};
 use toml_edit::{InlineTable, Item, Table, Value};
 
 use super::id::{ComponentId, Name};
@@ -31,7 +32,7 @@ pub struct WorkspaceFile {
 }
 
 /// One table `[components."owner/name"]`.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// The requirement; without one the entry only holds answers for a dependency.
     pub version: Option<VersionReq>,
@@ -141,10 +142,10 @@ impl WorkspaceFile {
         let name = id.to_string();
         let item = components.entry(&name).or_insert_with(|| Item::Table(Table::new()));
         let Some(table) = item.as_table_like_mut() else { return };
-        let mut set = |key: &str, changed: bool, value: Option<Value>| {
-            if let Some(value) = value.filter(|_| changed) {
-                set_value(table, key, value);
-            }
+        let mut set = |key: &str, changed: bool, value: Option<Value>| match value {
+            _ if !changed => {}
+            Some(value) => set_value(table, key, value),
+            None => drop(table.remove(key)),
         };
         set("version", old.version != entry.version, entry.version.as_ref().map(|v| v.to_string().into()));
         set("registry", old.registry != entry.registry, entry.registry.clone().map(Value::from));

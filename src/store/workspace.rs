@@ -1,14 +1,16 @@
 //! A workspace on the disk: where it is, what lies in it, and whether that is still what was fetched.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
 use super::fs::dir::{Dir, EntryPath, Kind, Limits};
-use super::fs::journal::{self, Recovered};
+use super::fs::journal::{self, Recovered, Transaction};
 use super::fs::lock::WorkspaceLock;
-use super::fs::read_small;
+use super::fs::{read_small, remove_if_empty};
 use crate::error::{Code, Failure};
+use crate::model::id::{ComponentId, IdOrName};
 use crate::model::lockfile::{LOCK_FILE, Lock, LockEntry};
 use crate::model::path::RelPath;
 use crate::model::workspace_file::{WORKSPACE_FILE, WorkspaceFile};
@@ -21,8 +23,10 @@ const MAX_FILE: u64 = 32 << 20;
 pub struct Workspace {
     /// Its directory.
     pub root: PathBuf,
-    /// What is wanted.
+    /// What is wanted; a command may change it before it is written.
     pub file: WorkspaceFile,
+    /// What was wanted when the command began.
+    pub file_before: WorkspaceFile,
     /// What is there.
     pub lock: Lock,
     /// What an interrupted run had left, and what became of it.
@@ -79,7 +83,7 @@ impl Workspace {
             Some(bytes) => Lock::parse(&bytes)?,
             None => Lock::default(),
         };
-        Ok(Self { root, file, lock, recovered, dir, _held: held })
+        Ok(Self { root, file_before: file.clone(), file, lock, recovered, dir, _held: held })
     }
 
     /// Compares a component's directory with its lock entry.
@@ -120,6 +124,62 @@ impl Workspace {
             return Err(failure.hint(format!("forum fetch {component} --path OTHER-DIRECTORY")).into());
         }
         Ok(())
+    }
+
+    /// The full id of a component that is here or wanted here.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] with what is here, [`Code::Ambiguous`] for a short name that several have.
+    pub fn find(&self, typed: &IdOrName) -> Result<ComponentId> {
+        let ids: BTreeSet<_> = self.lock.components.keys().chain(self.file.components.keys()).collect();
+        let means = |id: &ComponentId| match typed {
+            IdOrName::Id(typed) => typed == id,
+            IdOrName::Short(name) => name == id.name(),
+        };
+        let found: Vec<_> = ids.iter().filter(|id| means(id)).collect();
+        match found.as_slice() {
+            [id] => Ok((**id).clone()),
+            [] => {
+                let failure = Failure::new(Code::NotFound, format!("{typed} is not in this workspace ({})", self.root.display()));
+                Err(failure.hint("forum status").into())
+            }
+            several => {
+                let names: Vec<_> = several.iter().map(ToString::to_string).collect();
+                let failure = Failure::new(Code::Ambiguous, format!("several components here are called `{typed}`: {}", names.join(", ")));
+                Err(failure.hint(format!("name one of them whole: {}", names[0])).into())
+            }
+        }
+    }
+
+    /// Adds `forum.toml` and `forum.lock` to a change, as far as they differ from what is there.
+    ///
+    /// # Errors
+    /// When they cannot be staged.
+    pub fn stage(&self, change: &mut Transaction, lock: &Lock) -> Result<()> {
+        change.stage_file(&WORKSPACE_FILE.parse()?, self.file.render().as_bytes())?;
+        if *lock != self.lock || !self.root.join(LOCK_FILE).exists() {
+            change.stage_file(&LOCK_FILE.parse()?, lock.render().as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Removes the directories above a path that became empty, as far as they lie in the workspace.
+    pub fn remove_empty_above(&self, path: &RelPath) {
+        let mut above = path.parent();
+        while let Some(dir) = above {
+            if self.dir.find_below(&dir).is_ok_and(|found| found.is_some()) {
+                remove_if_empty(&self.root.join(dir.to_path()));
+            }
+            above = dir.parent();
+        }
+    }
+
+    /// The directory at a path, if it is there.
+    ///
+    /// # Errors
+    /// A link or file on the way or in its place.
+    pub fn directory(&self, path: &RelPath) -> Result<Option<Dir>> {
+        self.dir.find_below(path)
     }
 
     /// A file of a component as it lies in the workspace.

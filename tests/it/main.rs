@@ -16,5 +16,6 @@ mod json;
 mod kinds;
 mod readme;
 mod registries;
+mod restore;
 mod schema;
 mod servers;

@@ -48,6 +48,9 @@ impl FetchReport {
                 let note = "it has your changes, so it stays as it is; bringing a newer version into it is the task of `forum update`, which is not built yet";
                 report.notes.push(format!("note: {} stays at {} instead of {version}: {note}", entry.id, entry.version));
             }
+            if matches!(one.step, Step::Write { new: false, .. }) && !dry_run {
+                report.notes.push(format!("note: what {0} was before is kept: forum restore {0}", entry.id));
+            }
             report.needs.merge(&one.needs);
             report.components.push(Row {
                 id: entry.id.to_string(),

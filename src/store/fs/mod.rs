@@ -28,6 +28,27 @@ pub fn remove_if_empty(path: &Path) {
     let _ = std::fs::remove_dir(path);
 }
 
+/// Removes a directory and everything in it; links in it are removed, not followed.
+///
+/// # Errors
+/// When the file system refuses.
+pub fn remove_directory(path: &Path) -> Result<()> {
+    std::fs::remove_dir_all(path).with_context(|| format!("removing {}", path.display()))
+}
+
+/// The names in a directory, those that are UTF-8; none where there is no directory.
+///
+/// # Errors
+/// When it cannot be listed.
+pub fn names_in(path: &Path) -> Result<Vec<String>> {
+    let read = || std::fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>();
+    match read() {
+        Ok(names) => Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error).with_context(|| format!("listing {}", path.display())),
+    }
+}
+
 /// Reads a file that a person named.
 ///
 /// # Errors

@@ -146,6 +146,14 @@ pub(crate) fn unchanged(before: &BTreeMap<String, Entry>, directory: &Path) {
     assert!(differ.is_empty(), "{} changed: {differ:?}", directory.display());
 }
 
+/// The directory holds what the snapshot of contents says, perhaps written anew.
+#[track_caller]
+pub(crate) fn same_contents(before: &BTreeMap<String, Entry>, directory: &Path) {
+    let after = contents(directory);
+    let differ: Vec<&String> = before.keys().chain(after.keys()).filter(|key| before.get(*key) != after.get(*key)).collect();
+    assert!(differ.is_empty(), "{} differs: {differ:?}", directory.display());
+}
+
 /// The directory holds exactly these files, modes included.
 #[track_caller]
 pub(crate) fn same_files(directory: &Path, want: &Files) {
