@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::commands::{Outcome, config, fetch, registry, remove, restore};
+use crate::commands::{Outcome, config, fetch, registry, remove, restore, search, show, status, tree, verify};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::store::registry::Options;
@@ -58,6 +58,11 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Fetch(fetch::Args),
+    Search(search::Args),
+    Show(show::Args),
+    Status(status::Args),
+    Tree(tree::Args),
+    Verify(verify::Args),
     Remove(remove::Args),
     Restore(restore::Args),
     #[command(subcommand)]
@@ -70,6 +75,11 @@ impl Command {
     fn name(&self) -> &'static str {
         match self {
             Self::Fetch(_) => "fetch",
+            Self::Search(_) => "search",
+            Self::Show(_) => "show",
+            Self::Status(_) => "status",
+            Self::Tree(_) => "tree",
+            Self::Verify(_) => "verify",
             Self::Remove(_) => "remove",
             Self::Restore(_) => "restore",
             Self::Registry(command) => command.name(),
@@ -80,6 +90,11 @@ impl Command {
     fn run(&self, context: &Context) -> Result<Outcome> {
         match self {
             Self::Fetch(args) => fetch::run(context, args),
+            Self::Search(args) => search::run(context, args),
+            Self::Show(args) => show::run(context, args),
+            Self::Status(args) => status::run(context, args),
+            Self::Tree(args) => tree::run(context, args),
+            Self::Verify(args) => verify::run(context, args),
             Self::Remove(args) => remove::run(context, args),
             Self::Restore(args) => restore::run(context, args),
             Self::Registry(command) => command.run(context),

@@ -2,10 +2,16 @@
 
 pub mod config;
 pub mod fetch;
+mod originals;
 mod places;
 pub mod registry;
 pub mod remove;
 pub mod restore;
+pub mod search;
+pub mod show;
+pub mod status;
+pub mod tree;
+pub mod verify;
 
 use std::path::PathBuf;
 
@@ -20,13 +26,15 @@ use crate::model::path::RelPath;
 use crate::model::workspace_file::WORKSPACE_FILE;
 use crate::store::fs::journal::Recovered;
 use crate::store::kept::{Kept, KeptComponent};
-use crate::store::workspace::Workspace;
+use crate::store::workspace::{Workspace, is_workspace};
 
 /// How a command that did its work ended: the exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Done.
     Done = 0,
+    /// The answer is no.
+    No = 3,
 }
 
 /// A component that went or came back (details, "JSON of the others").
@@ -54,6 +62,15 @@ fn open_workspace(context: &Context) -> Result<Workspace> {
         Recovered::Discarded => ui.say("threw away what an interrupted run had begun"),
     }
     Ok(workspace)
+}
+
+/// As [`open_workspace`], for commands that make no sense without a workspace.
+fn open_existing(context: &Context) -> Result<Workspace> {
+    if !is_workspace(&context.directory) {
+        let message = format!("there is no {WORKSPACE_FILE} in {} or above", context.directory.display());
+        return Err(Failure::new(Code::NotFound, message).hint("forum fetch OWNER/NAME --registry URL").into());
+    }
+    open_workspace(context)
 }
 
 /// `--locked`: the lock must stay as it is.

@@ -1,5 +1,6 @@
 //! Which registry a component comes from: decided before anything is read, with no fall-back to another.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
@@ -10,9 +11,10 @@ use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::address::Address;
 use crate::model::id::{ComponentId, IdOrName};
+use crate::model::lockfile::LockEntry;
 use crate::model::path::RelPath;
 use crate::model::workspace_file::Entry;
-use crate::store::registry::{Registry, Visit};
+use crate::store::registry::{Options, Registry, Visit};
 use crate::store::workspace::Workspace;
 
 /// The registries of a workspace, opened once each.
@@ -27,6 +29,9 @@ pub(super) struct Places<'a> {
     named: Vec<IdOrName>,
     /// Whether something is named that was not wanted before, so that the newest `main` counts.
     newest: bool,
+    /// Whether what is cached will do where a server cannot be reached.
+    tolerant: bool,
+    notes: RefCell<Vec<String>>,
 }
 
 impl<'a> Places<'a> {
@@ -37,6 +42,8 @@ impl<'a> Places<'a> {
         };
         let newest = !named.iter().all(wanted);
         let places = Self {
+            tolerant: false,
+            notes: RefCell::default(),
             context,
             root: workspace.root.clone(),
             urls: workspace.file.registries.clone(),
@@ -50,6 +57,16 @@ impl<'a> Places<'a> {
             places.address(flag)?;
         }
         Ok(places)
+    }
+
+    /// For commands that only look: at the newest state, and at what is cached where a server cannot be reached.
+    pub(super) fn looking(context: &'a Context, workspace: &Workspace, named: Vec<IdOrName>) -> Result<Self> {
+        Ok(Self { newest: true, tolerant: true, ..Self::new(context, workspace, named)? })
+    }
+
+    /// For commands whose answer must be that of today, unless `--offline` is given.
+    pub(super) fn today(context: &'a Context, workspace: &Workspace) -> Result<Self> {
+        Ok(Self { newest: true, ..Self::new(context, workspace, Vec::new())? })
     }
 
     /// What a person means by `text`, where it is no name in `forum.toml`: a name in the user's settings, else an address.
@@ -71,6 +88,26 @@ impl<'a> Places<'a> {
             }
         }
         Ok(names)
+    }
+
+    /// Every registry that a search looks in: `--registry` alone, else all that are known and the default one.
+    pub(super) fn searched(&mut self) -> Result<Vec<String>> {
+        if let Some(flag) = &self.context.registry {
+            return Ok(vec![flag.clone()]);
+        }
+        let mut names = self.known()?;
+        if let Some(set) = &self.context.settings.default_registry
+            && !names.contains(&set.value)
+        {
+            names.push(set.value.clone());
+        }
+        Ok(names)
+    }
+
+    /// The error where no registry is known.
+    pub(super) fn none_known() -> Failure {
+        let failure = Failure::new(Code::Usage, "no registry is known here");
+        failure.hint("add --registry with the forum's address, or: forum registry add NAME URL")
     }
 
     /// Whether two addresses, as `forum.toml` may have them, lead to one place.
@@ -105,7 +142,27 @@ impl<'a> Places<'a> {
 
     fn visit(&self, address: &Address, base: &Path) -> Result<Registry> {
         let visit = Visit { newest: self.newest, components: self.named.clone() };
-        Registry::open(address, base, &self.context.store, &visit)
+        let store = &self.context.store;
+        let error = match Registry::open(address, base, store, &visit) {
+            Ok(registry) => return Ok(registry),
+            Err(error) => error,
+        };
+        let failure = Failure::of(&error);
+        if self.tolerant && !store.offline && matches!(failure.code, Code::Unreachable | Code::Auth | Code::Denied) {
+            let cached = Registry::open(address, base, &Options { offline: true, ..store.clone() }, &visit);
+            if let Ok(registry) = cached {
+                self.notes.borrow_mut().push(format!("warning: {failure}; this is what was known at the last refresh"));
+                return Ok(registry);
+            }
+        }
+        Err(error)
+    }
+
+    /// The registry that a component in the lock came from.
+    pub(super) fn of_entry(&mut self, entry: &LockEntry) -> Result<&Registry> {
+        let name = self.name_of(&entry.registry).unwrap_or_else(|| entry.registry.clone());
+        self.urls.entry(name.clone()).or_insert_with(|| entry.registry.clone());
+        self.open(&name)
     }
 
     /// Brings the newest state of an opened registry, where that is allowed.
@@ -118,7 +175,9 @@ impl<'a> Places<'a> {
 
     /// What the user should be told about the registries.
     pub(super) fn notes(&self) -> Vec<String> {
-        self.opened.values().flat_map(Registry::take_notes).collect()
+        let mut notes = self.notes.take();
+        notes.extend(self.opened.values().flat_map(Registry::take_notes));
+        notes
     }
 
     /// Opens a registry by its name.
@@ -152,10 +211,7 @@ impl<'a> Places<'a> {
         }
         match self.known()?.as_slice() {
             [only] => self.named(only),
-            [] => {
-                let failure = Failure::new(Code::Usage, "no registry is known here");
-                Err(failure.hint("add --registry with the forum's address, or: forum registry add NAME URL").into())
-            }
+            [] => Err(Self::none_known().into()),
             several => {
                 let failure = Failure::new(Code::Usage, format!("several registries are known: {}", several.join(", ")));
                 Err(failure.hint(format!("add --registry {}", several[0])).into())

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{Moved, Outcome, open_workspace, refuse_locked};
+use super::{Moved, Outcome, open_existing, refuse_locked};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::model::id::{ComponentId, IdOrName};
@@ -46,7 +46,7 @@ impl Report for Removed {
 /// # Errors
 /// As the contract's section 6; the workspace is then as it was.
 pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
-    let mut workspace = open_workspace(context)?;
+    let mut workspace = open_existing(context)?;
     let id = workspace.find(&args.id)?;
     let dependents: Vec<_> = workspace.lock.dependents(&id).map(ToString::to_string).collect();
     if let Some(first) = dependents.first() {

@@ -146,7 +146,7 @@ impl Settings {
             state_dir: Layered::latest(state, None, path("FORUM_STATE_DIR")),
             config_dir,
             no_color: variable("NO_COLOR").is_some(),
-            now: clock.map_or_else(|| Ok(Timestamp::now()), Timestamp::from_second).context("SOURCE_DATE_EPOCH")?,
+            now: Timestamp::from_second(clock.unwrap_or_else(|| Timestamp::now().as_second())).context("SOURCE_DATE_EPOCH")?,
             user,
         })
     }

@@ -46,6 +46,18 @@ pub enum State {
     Adapted,
 }
 
+/// A file in a component's directory.
+pub struct FoundFile {
+    /// Where, below that directory; `None` for a name that could not be published.
+    pub path: Option<RelPath>,
+    /// The same for messages.
+    pub shown: String,
+    /// What it holds; `None` for links and special files.
+    pub bytes: Option<Vec<u8>>,
+    /// Whether it may be executed; `None` where the file system does not say.
+    pub executable: Option<bool>,
+}
+
 /// The nearest directory upwards from `start` that has a `forum.toml`, else `start`.
 #[must_use]
 pub fn root_of(start: &Path) -> PathBuf {
@@ -91,22 +103,43 @@ impl Workspace {
     /// # Errors
     /// When it cannot be read, or a link or file stands in its place.
     pub fn state(&self, entry: &LockEntry) -> Result<State> {
-        let Some(dir) = self.dir.find_below(&entry.path).with_context(|| entry.id.to_string())? else { return Ok(State::Missing) };
+        if self.directory(&entry.path).with_context(|| entry.id.to_string())?.is_none() {
+            return Ok(State::Missing);
+        }
         let mut files = Vec::new();
-        for found in dir.list(Limits::default())? {
-            match (found.kind, found.path) {
-                (Kind::Dir, _) => {}
-                (Kind::File { executable, .. }, EntryPath::Valid(path)) => {
-                    if cfg!(unix) && executable != entry.executable.contains(&path) {
-                        return Ok(State::Adapted);
-                    }
-                    let bytes = dir.read(&path, u64::MAX)?.unwrap_or_default();
-                    files.push((path.clone(), file_digests(&bytes, entry.pieces.get(&path).map(Vec::as_slice))));
+        for found in self.files(entry)? {
+            match (found.path, found.bytes) {
+                (Some(path), Some(bytes)) if found.executable.is_none_or(|x| x == entry.executable.contains(&path)) => {
+                    let digests = file_digests(&bytes, entry.pieces.get(&path).map(Vec::as_slice));
+                    files.push((path, digests));
                 }
                 _ => return Ok(State::Adapted),
             }
         }
         Ok(if matches(&files, &entry.written) { State::Clean } else { State::Adapted })
+    }
+
+    /// The files of a component as they lie in the workspace; none where its directory is missing.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a link or file stands in its place.
+    pub fn files(&self, entry: &LockEntry) -> Result<Vec<FoundFile>> {
+        let Some(dir) = self.directory(&entry.path).with_context(|| entry.id.to_string())? else { return Ok(Vec::new()) };
+        let mut files = Vec::new();
+        for found in dir.list(Limits::default())? {
+            let shown = found.path.to_string();
+            let native = found.path.native();
+            let path = if let EntryPath::Valid(path) = found.path { Some(path) } else { None };
+            match found.kind {
+                Kind::Dir => {}
+                Kind::File { executable, .. } => {
+                    let bytes = dir.read_native(&native, u64::MAX)?;
+                    files.push(FoundFile { path, shown, bytes, executable: cfg!(unix).then_some(executable) });
+                }
+                Kind::Link | Kind::Special => files.push(FoundFile { path, shown, bytes: None, executable: None }),
+            }
+        }
+        Ok(files)
     }
 
     /// Refuses a destination at which something lies already.

@@ -14,6 +14,7 @@ mod hostile;
 mod integrity;
 mod json;
 mod kinds;
+mod look;
 mod readme;
 mod registries;
 mod restore;

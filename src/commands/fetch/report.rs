@@ -87,15 +87,7 @@ impl Report for FetchReport {
         }
         if !self.needs.is_empty() {
             text += "\nBefore it can run, the platform must have:\n";
-            for task in &self.needs.tasks {
-                text += &format!("  task         {} {}\n", task.package, task.version);
-            }
-            for name in &self.needs.environment {
-                text += &format!("  environment  {name}\n");
-            }
-            for name in &self.needs.subprocesses {
-                text += &format!("  subprocess   {name}\n");
-            }
+            text += &self.needs.lines();
         }
         if self.components.iter().any(|row| row.action == "added") && !self.dry_run {
             text += "\nIt comes as is: a starting point to adapt. Read its README.md first.\n";

@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
 
-use super::Source;
 use super::content::{Collector, Content, MAX_DEPTH, object_id};
+use super::{Listed, MAX_LISTED_DEPTH, Source};
 use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::digest::{FileMode, ObjectId};
@@ -278,15 +278,52 @@ impl Source for GitTree {
         }
     }
 
-    fn files(&self, below: &RelPath) -> Result<Vec<String>> {
-        let Some((oid, ObjectType::Tree)) = self.object_at(below)? else { return Ok(Vec::new()) };
-        let mut found = Vec::new();
-        for owner in &self.repository.find_tree(oid)? {
-            let Ok(owner_name) = owner.name() else { continue };
-            let Ok(tree) = self.repository.find_tree(owner.id()) else { continue };
-            found.extend(tree.iter().filter_map(|entry| Some(format!("{owner_name}/{}", entry.name().ok()?))));
+    fn files(&self, below: &RelPath) -> Result<Vec<Listed>> {
+        let Some((top, ObjectType::Tree)) = self.object_at(below)? else { return Ok(Vec::new()) };
+        let (mut open, mut found) = (vec![(String::new(), top, 1)], Vec::new());
+        while let Some((prefix, oid, depth)) = open.pop() {
+            let Ok(tree) = self.repository.find_tree(oid) else { continue };
+            for entry in &tree {
+                let Ok(name) = entry.name() else { continue };
+                let path = format!("{prefix}{name}");
+                match entry.kind() {
+                    Some(ObjectType::Tree) if depth < MAX_LISTED_DEPTH => open.push((format!("{path}/"), entry.id(), depth + 1)),
+                    Some(ObjectType::Blob) => found.push(Listed { path, blob: Some(object_id(entry.id())?) }),
+                    _ => {}
+                }
+            }
         }
         Ok(found)
+    }
+
+    fn tree(&self, path: &RelPath) -> Result<Option<ObjectId>> {
+        match self.object_at(path)? {
+            Some((oid, ObjectType::Tree)) => object_id(oid).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn bring(&self, ids: &[ObjectId]) -> Result<()> {
+        let oids = ids.iter().map(|id| Oid::from_bytes(id.as_bytes())).collect::<std::result::Result<Vec<_>, _>>()?;
+        self.need(&oids)
+    }
+
+    fn is_at_hand(&self, record: &VersionRecord) -> Result<bool> {
+        let odb = self.repository.odb()?;
+        let mut open = vec![(Oid::from_bytes(record.tree.as_bytes())?, 0)];
+        while let Some((oid, depth)) = open.pop() {
+            if !odb.exists(oid) {
+                return Ok(false);
+            }
+            let Ok((size, ObjectType::Tree)) = odb.read_header(oid) else { continue };
+            // What is wrong with a tree is found when it is read.
+            if depth <= MAX_DEPTH && size as u64 <= MAX_TREE_BYTES && open.len() < MAX_TREES {
+                let object = odb.read(oid)?;
+                let rows = rows(object.data()).unwrap_or_default();
+                open.extend(rows.iter().filter(|row| row.mode != b"160000").map(|row| (row.id, depth + 1)));
+            }
+        }
+        Ok(true)
     }
 
     fn content(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Content> {

@@ -7,9 +7,11 @@
 use std::fs;
 use std::path::Path;
 
+use forum::model::adoption::Adoption;
 use forum::model::index::IndexFile;
 use forum::model::lockfile::Lock;
 use forum::model::manifest::Manifest;
+use forum::model::publisher::Publisher;
 use forum::model::registry_file::RegistryFile;
 use forum::model::user_settings::UserSettings;
 use forum::model::workspace_file::WorkspaceFile;
@@ -52,6 +54,15 @@ fn read_index(text: &str) -> Result<(), String> {
 
 fn read_registry(text: &str) -> Result<(), String> {
     RegistryFile::parse(text.as_bytes(), &Version::new(0, 1, 0)).map(drop).map_err(|failure| failure.message)
+}
+
+fn read_publisher(text: &str) -> Result<(), String> {
+    Publisher::parse(text.as_bytes()).map(drop).ok_or_else(|| "no publisher".to_owned())
+}
+
+fn read_adoption(text: &str) -> Result<(), String> {
+    let by = "sundsvall".parse().map_err(|error| format!("{error}"))?;
+    Adoption::parse(&by, text.as_bytes()).map(drop).ok_or_else(|| "no record".to_owned())
 }
 
 fn read_workspace(text: &str) -> Result<(), String> {
@@ -98,8 +109,13 @@ pub(super) const FILES: &[File] = &[
         schema: "publisher",
         place: ("publishers/", ".toml"),
         document: include_str!("../documents/publisher.toml"),
-        read: None,
-        refused: &[],
+        read: Some(read_publisher),
+        refused: &[
+            ("title = \"Göteborgs Stad\"", "title = 1"),
+            ("kind = \"municipality\"", "kind = [\"municipality\"]"),
+            ("contact = \"integration@goteborg.example\"", "contact = {}"),
+            ("url = \"https://goteborg.example\"", "url = true"),
+        ],
         tolerated: &[
             ("title = \"Göteborgs Stad\"\n", ""),
             ("kind = \"municipality\"", "kind = \"A municipality\""),
@@ -146,8 +162,17 @@ pub(super) const FILES: &[File] = &[
         schema: "adoption",
         place: ("adoptions/", ".toml"),
         document: include_str!("../documents/adoption.toml"),
-        read: None,
-        refused: &[],
+        read: Some(read_adoption),
+        refused: &[
+            ("version = \"1.2.0\"", "version = 1.2"),
+            ("status = \"retired\"", "status = true"),
+            ("since = \"2026-09-01\"", "since = 2026"),
+            ("until = \"2027-01-31\"", "until = []"),
+            ("hours-saved = 80", "hours-saved = -1"),
+            ("hours-saved = 80", "hours-saved = 0.5"),
+            ("hours-saved = 80", "hours-saved = \"80\""),
+            ("note = \"Replaced by a service of the county\"", "note = 1"),
+        ],
         tolerated: &[
             ("component = \"goteborg/pupil-system\"", "component = \"pupil-system\""),
             ("by = \"sundsvall\"\n", ""),
@@ -156,8 +181,6 @@ pub(super) const FILES: &[File] = &[
             ("status = \"retired\"", "status = \"production\""),
             ("since = \"2026-09-01\"", "since = \"2026-9-1\""),
             ("until = \"2027-01-31\"", "until = \"2027-01-32\""),
-            ("hours-saved = 80", "hours-saved = -1"),
-            ("hours-saved = 80", "hours-saved = 0.5"),
         ],
     },
     File {

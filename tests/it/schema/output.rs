@@ -1,5 +1,7 @@
 //! What commands answer with `--json`. One row of [`RUNS`] is one run; a new command needs one row more.
 
+use std::fs;
+
 use serde_json::Value;
 
 use super::schemas;
@@ -16,14 +18,17 @@ const RUNS: &[(&str, &[&str], i32)] = &[
     ("output-registry-list", &["registry", "list"], 0),
     ("output-search", &["search", "pupil", "--registry", "kommun"], 0),
     ("output-show", &["show", PUPIL, "--registry", "kommun"], 0),
+    ("output-show", &["show", "goteborg/pupil-system@1.0.0", "--registry", "kommun"], 0),
+    ("output-show", &["show", SFTP, "--registry", "kommun", "--readme"], 0),
     ("output-fetch", &["fetch", PUPIL, "--registry", "kommun", "--dry-run"], 0),
     ("output-fetch", &["fetch", PUPIL, "--registry", "kommun"], 0),
     ("output-fetch", &["fetch", "--locked"], 0),
     ("output-registry-refresh", &["registry", "refresh"], 0),
-    ("output-status", &["status"], 0),
+    ("output-verify", &["verify"], 0),
+    ("output-verify", &["verify", "--deny", "deprecated"], 3),
+    ("output-status", &["status", "--exit-code"], 0),
     ("output-tree", &["tree"], 0),
     ("output-tree", &["tree", "--why", SFTP], 0),
-    ("output-verify", &["verify"], 0),
     ("output-config", &["config"], 0),
     ("output-cache-path", &["cache", "path"], 0),
     ("output-cache-verify", &["cache", "verify"], 0),
@@ -66,11 +71,17 @@ fn of<'a>(args: &[&str], commands: &'a [Vec<String>]) -> Option<&'a Vec<String>>
 
 #[test]
 fn answers_keep_to_their_schemas() {
-    let (sandbox, _small, ws) = ready();
+    let (sandbox, mut small, ws) = ready();
+    small.registry.yank(PUPIL, "1.0.0", "wrong mapping");
+    small.registry.deprecate(SFTP, "old", "goteborg/bytes");
+    small.registry.adopt(PUPIL, "sundsvall", "1.2.0", "production");
     let (schemas, commands) = (schemas(), commands(&sandbox, &[]));
     for (schema, args, exit) in RUNS {
         if *schema != FAILURE && of(args, &commands).is_none() {
             continue;
+        }
+        if *schema == "output-status" {
+            fs::write(ws.join("components").join(PUPIL).join("README.md"), "# ours\n").unwrap();
         }
         let all: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
         let run = sandbox.run(&ws, &all).exits(*exit);
@@ -95,12 +106,12 @@ fn each_key_matters(schemas: &Schemas, schema: &str, answer: &Value) {
     }
     for place in places {
         let keys: Vec<String> = answer.pointer(&place).unwrap().as_object().unwrap().keys().cloned().collect();
-        // What `show` says of a component is open: keys of the manifest stand there too.
+        // What `show` says of a component is open: keys of the manifest stand there too. Its readme comes when asked for.
         let open = schema == "output-show" && place == "/component";
         for key in keys {
             let mut less = answer.clone();
             less.pointer_mut(&place).unwrap().as_object_mut().unwrap().remove(&key);
-            assert!(open || !schemas.broken(schema, &less).is_empty(), "{schema} does not miss {place}/{key}");
+            assert!(open || key == "readme" || !schemas.broken(schema, &less).is_empty(), "{schema} does not miss {place}/{key}");
         }
         let mut more = answer.clone();
         more.pointer_mut(&place).unwrap()["more"] = Value::Null;
