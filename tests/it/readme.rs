@@ -91,7 +91,8 @@ struct Call {
 
 /// Reads `NAME=VALUE forum …`, also where Cargo starts it; `None` where the line is another program's.
 fn call(line: &str) -> Option<Call> {
-    let words = words(line);
+    // What a shell does with the output is not forum's.
+    let words: Vec<_> = words(line).into_iter().take_while(|word| !matches!(word.as_str(), ">" | ">>" | "|" | "&&")).collect();
     let is_name = |name: &str| name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
     let assignments = words.iter().map_while(|word| word.split_once('=').filter(|(name, _)| is_name(name)));
     let environment: Vec<_> = assignments.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -214,9 +215,10 @@ fn section<'a>(help: &'a str, title: &str) -> Vec<&'a str> {
     lines.take_while(|line| line.starts_with(' ')).map(str::trim).collect()
 }
 
-/// An example. What follows two blanks tells what it is for.
+/// An example. What follows two blanks tells what it is for; `$(forum …)` may stand in another program's line.
 fn example(line: &str) -> Option<Call> {
-    call(line.split("  ").next()?)
+    let line = line.split("  ").next()?;
+    call(line).or_else(|| call(line.split_once("$(")?.1.split(')').next()?))
 }
 
 /// Every command that can be run, as its words, with its help.
@@ -259,6 +261,8 @@ fn sessions_are_read_as_written() {
     assert_eq!(call("cargo run --release -- -C demo fetch").unwrap().arguments, ["-C", "demo", "fetch"]);
     assert_eq!(call("A_B='1 2' forum x").unwrap().environment, [("A_B".to_owned(), "1 2".to_owned())]);
     assert_eq!(example("forum fetch x@^1   takes # x").unwrap().arguments, ["fetch", "x@^1"]);
+    assert_eq!(example("du -sh \"$(forum cache path)\"").unwrap().arguments, ["cache", "path"]);
+    assert_eq!(example("forum completions bash > forum.bash").unwrap().arguments, ["completions", "bash"]);
     assert!(call("git status").is_none());
     assert!(agrees(&["a", "…", "c"], &["a", "b", "b", "c"]) && agrees(&["…"], &[]));
     assert!(!agrees(&["a"], &["a", "b"]) && !agrees(&["a", "b"], &["a"]) && !agrees(&["…", "c"], &["a"]));
