@@ -1,4 +1,5 @@
 //! The environment and the user's `config.toml`: read here and nowhere else, each value with the layer it came from.
+#![expect(clippy::disallowed_methods, reason = "the one place that reads the environment, and the clock for Context")]
 
 use std::ffi::OsString;
 use std::fmt;

@@ -70,6 +70,7 @@ enum Piece {
 
 impl Call<'_> {
     fn command(&self) -> Command {
+        #[expect(clippy::disallowed_methods, reason = "the one place that starts processes")]
         let mut command = Command::new(self.program);
         command.args(&self.arguments).current_dir(self.directory);
         for name in TAKEN_OUT {

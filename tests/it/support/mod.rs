@@ -1,9 +1,11 @@
 //! What the tests stand on: sandboxes, registries, servers, snapshots.
 
 pub(crate) mod fixtures;
+pub(crate) mod json_schema;
 pub(crate) mod registry;
 pub(crate) mod sandbox;
 pub(crate) mod server;
+pub(crate) mod source;
 
 use std::collections::BTreeMap;
 use std::fs;
