@@ -11,5 +11,6 @@ mod fetch;
 mod hostile;
 mod integrity;
 mod json;
+mod kamelets;
 mod kinds;
 mod servers;
