@@ -7,6 +7,7 @@
 mod support;
 
 mod concurrency;
+mod faults;
 mod fetch;
 mod hostile;
 mod integrity;
