@@ -25,6 +25,17 @@ pub fn remove_if_empty(path: &Path) {
     let _ = std::fs::remove_dir(path);
 }
 
+/// Removes a file, which may be gone already.
+///
+/// # Errors
+/// When the file system refuses.
+pub fn remove_file_if_there(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).with_context(|| format!("removing {}", path.display())),
+        _ => Ok(()),
+    }
+}
+
 /// Reads a file that a person named.
 ///
 /// # Errors
