@@ -2,9 +2,10 @@
  *
  *   faults MODE AT COUNT-FILE PROGRAM [ARGUMENT]...
  *
- * MODE is `kill` (SIGKILL instead of call number AT, counted from 0), `once` (that call alone fails with EIO), `dead`
- * (it and all after it fail with EIO) or `full` (from it on, whatever needs space fails with ENOSPC). The number of
- * calls goes to COUNT-FILE. Children count too. Only system calls are looked at, so nothing can pass beside it.
+ * MODE is `kill` (SIGKILL instead of call number AT, counted from 0), `torn` (AT writes half of what it should, then
+ * SIGKILL), `once` (that call alone fails with EIO), `dead` (it and all after it fail with EIO) or `full` (from it on,
+ * whatever needs space fails with ENOSPC, a write after half of it). A letter for each call goes to COUNT-FILE: `w` for
+ * a write, else `.`. Children count too. Only system calls are looked at, so nothing can pass beside it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -71,8 +72,8 @@ static void install_filter(void) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) fail("seccomp");
 }
 
-/* Whether the call in which `pid` stands changes a file system; `grows` tells whether it needs space for that. */
-static int changes(pid_t pid, int *grows) {
+/* Whether the call in which `pid` stands changes a file system, and what kind of call that is. */
+static int changes(pid_t pid, enum kind *kind, unsigned long long *length) {
     struct __ptrace_syscall_info info;
     if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) <= 0) return 0;
     int i = 0;
@@ -81,8 +82,9 @@ static int changes(pid_t pid, int *grows) {
     unsigned long long flags = 0;
     char path[64];
     struct stat found;
-    *grows = calls[i].kind != OTHER;
-    switch (calls[i].kind) {
+    *kind = calls[i].kind;
+    *length = info.seccomp.args[2];
+    switch (*kind) {
     case OPEN: flags = info.seccomp.args[1]; break;
     case OPENAT: flags = info.seccomp.args[2]; break;
     case OPENAT2: {
@@ -116,6 +118,19 @@ static void refuse(pid_t pid, int error) {
 #endif
 }
 
+/* Makes a write take less than it was given. */
+static void shorten(pid_t pid, unsigned long long length) {
+#if defined(__x86_64__)
+    if (ptrace(PTRACE_POKEUSER, pid, offsetof(struct user_regs_struct, rdx), (long)length)) fail("registers");
+#else
+    struct user_regs_struct registers;
+    struct iovec all = { &registers, sizeof registers };
+    if (ptrace(PTRACE_GETREGSET, pid, 1, &all)) fail("registers");
+    registers.regs[2] = length;
+    if (ptrace(PTRACE_SETREGSET, pid, 1, &all)) fail("registers");
+#endif
+}
+
 static void kill_all(void) {
     for (int i = 0; i < known_count; i++) kill(known[i], SIGKILL);
     while (waitpid(-1, NULL, __WALL) > 0) {}
@@ -125,6 +140,8 @@ int main(int argc, char **argv) {
     if (argc < 5) return 98;
     const char *mode = argv[1];
     long at = atol(argv[2]), count = 0;
+    FILE *file = fopen(argv[3], "we");
+    if (!file) fail(argv[3]);
     pid_t child = fork();
     if (child < 0) fail("fork");
     if (child == 0) {
@@ -148,21 +165,25 @@ int main(int argc, char **argv) {
             break;
         }
         remember(pid);
-        int signal = WSTOPSIG(status), grows = 0;
-        if (status >> 8 == (SIGTRAP | (PTRACE_EVENT_SECCOMP << 8)) && changes(pid, &grows)) {
+        int signal = WSTOPSIG(status);
+        enum kind kind;
+        unsigned long long length;
+        if (status >> 8 == (SIGTRAP | (PTRACE_EVENT_SECCOMP << 8)) && changes(pid, &kind, &length)) {
             long now = count++;
-            if (now == at && !strcmp(mode, "kill")) {
+            if (fputc(kind == WRITE ? 'w' : '.', file) == EOF) fail(argv[3]);
+            if ((now == at && !strcmp(mode, "kill")) || (now == at + 1 && !strcmp(mode, "torn"))) {
                 code = 128 + SIGKILL;
                 break;
             }
+            int full = !strcmp(mode, "full"), halves = now == at && kind == WRITE && length > 1;
+            if ((full || !strcmp(mode, "torn")) && halves) shorten(pid, length / 2);
+            else if (full && now >= at && kind != OTHER) refuse(pid, ENOSPC);
             if ((now == at && !strcmp(mode, "once")) || (now >= at && !strcmp(mode, "dead"))) refuse(pid, EIO);
-            if (now >= at && grows && !strcmp(mode, "full")) refuse(pid, ENOSPC);
         }
         /* Stops of our own making are not passed on as signals. */
         ptrace(PTRACE_CONT, pid, 0, signal == SIGTRAP || signal == SIGSTOP ? 0 : signal);
     }
     kill_all();
-    FILE *file = fopen(argv[3], "w");
-    if (!file || fprintf(file, "%ld\n", count) < 0 || fclose(file)) fail(argv[3]);
+    if (fclose(file)) fail(argv[3]);
     return code;
 }
