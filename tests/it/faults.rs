@@ -148,13 +148,6 @@ impl Scene {
         assert!(differ.is_empty(), "{what}, after the next run: {differ:?}");
     }
 
-    fn forget(&self, ws: &Path) {
-        fs::remove_dir_all(ws).unwrap();
-        for what in ["state", "cache"] {
-            fs::remove_dir_all(ws.with_extension(what)).unwrap();
-        }
-    }
-
     fn kill_at(&self, mode: &str, at: usize) {
         let (ws, run) = self.run(&format!("{mode}-{at}"), mode, at);
         let what = format!("`{mode}` at call {at} of {}", self.calls.len());
@@ -162,7 +155,7 @@ impl Scene {
         assert!(run.code == Some(137) || (self.has_server() && run.code == Some(0)), "{what}: {run}");
         self.is_old_or_new(&ws, &what);
         self.works_again(&ws, &what);
-        self.forget(&ws);
+        forget(&ws);
     }
 
     fn has_server(&self) -> bool {
@@ -190,12 +183,20 @@ impl Scene {
             _ => panic!("{what}: {run}"),
         }
         self.works_again(&ws, &what);
-        self.forget(&ws);
+        forget(&ws);
     }
 
     /// The calls to harm: one in `step`, and no step that would leave the very last ones out.
     fn points(&self, step: usize) -> Vec<usize> {
         (0..self.calls.len()).rev().step_by(step).collect()
+    }
+}
+
+/// Takes away what a run left in the sandbox.
+fn forget(ws: &Path) {
+    fs::remove_dir_all(ws).unwrap();
+    for what in ["state", "cache"] {
+        fs::remove_dir_all(ws.with_extension(what)).unwrap();
     }
 }
 
@@ -208,16 +209,20 @@ fn kills(begin: Begin, place: Place, step: usize) {
     let Some(scene) = Scene::new(begin, place) else { return };
     let points = scene.points(step);
     assert!(points.len() >= 60, "{} of {} calls", points.len(), scene.calls.len());
-    points.iter().for_each(|at| scene.kill_at("kill", *at));
-    let writes = scene.calls.match_indices('w').map(|(at, _)| at);
-    writes.step_by(step).for_each(|at| scene.kill_at("torn", at));
+    for at in points {
+        scene.kill_at("kill", at);
+    }
+    for (at, _) in scene.calls.match_indices('w').step_by(step) {
+        scene.kill_at("torn", at);
+    }
 }
 
 fn failures(begin: Begin, place: Place, step: usize, modes: &[&str]) {
     let Some(scene) = Scene::new(begin, place) else { return };
     for (number, mode) in modes.iter().enumerate() {
-        let points = scene.points(step);
-        points.iter().map(|at| at.saturating_sub(number)).for_each(|at| scene.fail_at(mode, at));
+        for at in scene.points(step) {
+            scene.fail_at(mode, at.saturating_sub(number));
+        }
     }
 }
 
