@@ -14,4 +14,7 @@ mod integrity;
 mod json;
 mod kamelets;
 mod kinds;
+#[cfg(unix)]
+mod places;
 mod servers;
+mod variables;
