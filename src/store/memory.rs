@@ -85,10 +85,11 @@ impl Memory {
         for record in &index.versions {
             let start = format!("\n{} {} ", index.id, record.version);
             let digests = format!("{} {}", record.tree, record.checksum);
-            let line = memchr::memmem::find(&text, start.as_bytes()).and_then(|at| {
+            // A line of another length was cut off by a kill or a full disk, and is none.
+            let line = memchr::memmem::find_iter(&text, start.as_bytes()).find_map(|at| {
                 let rest = &text[at + start.len()..];
-                // A line without its end was cut off by a kill, and is none.
-                std::str::from_utf8(&rest[..memchr::memchr(b'\n', rest)?]).ok()
+                let line = std::str::from_utf8(&rest[..memchr::memchr(b'\n', rest)?]).ok()?;
+                (line.len() == digests.len()).then_some(line)
             });
             match line {
                 None => new += &format!("{}{digests}\n", &start[1..]),
@@ -148,6 +149,7 @@ mod tests {
         make_private_directory(&memory.folder).expect("made");
         fs::write(memory.folder.join("seen"), "\naa/bb 1.0.0 cut").expect("written");
         memory.check(&index('a')).expect("new");
+        memory.check(&index('a')).expect("the same");
         assert_eq!(Failure::of(&memory.check(&index('b')).expect_err("another")).code, Code::Integrity);
     }
 

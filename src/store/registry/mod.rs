@@ -277,7 +277,7 @@ fn local(path: &Path, options: &Options) -> Result<(Box<dyn Source>, Option<Stri
             fail!(Code::InvalidRegistry, "{shown} is neither a Git bundle nor a directory");
         }
         let (cache, used) = network::cache_repository(options, &key, "")?;
-        bundle::import(path, &git2::Repository::open_bare(&cache)?)?;
+        bundle::import(path, &cache)?;
         let source = GitTree::cached(&cache, used, None)?;
         remember(&source, &key, options)?;
         return Ok((Box::new(source), Some(key)));

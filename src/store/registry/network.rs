@@ -14,7 +14,7 @@ use crate::fail;
 use crate::model::address::Address;
 use crate::model::digest::ObjectId;
 use crate::store::fs::lock::FileLock;
-use crate::store::fs::make_private_directory;
+use crate::store::fs::{make_private_directory, remove_file};
 use crate::store::memory::{Memory, file_name_of};
 use crate::store::transport::{ACCEPTED, EngineChoice, History, INCOMING, Job, Transport, engine};
 
@@ -50,11 +50,16 @@ pub(super) fn cache_repository(options: &Options, key: &str, suffix: &str) -> Re
     Ok((path, used))
 }
 
-/// One run at a time writes to a cache repository.
-fn alone(repository: &Path) -> Result<FileLock> {
+/// One run at a time writes to a cache repository. Git's own locks in it are then those of a run that was killed: they
+/// would stay for ever, and are taken away.
+pub(super) fn alone(repository: &Path) -> Result<FileLock> {
     let mut path = repository.as_os_str().to_owned();
     path.push(".fetch-lock");
-    FileLock::exclusive(Path::new(&path), &|| ())
+    let held = FileLock::exclusive(Path::new(&path), &|| ())?;
+    for name in ["config.lock", "HEAD.lock", "packed-refs.lock", "shallow.lock", "refs/forum/incoming.lock", "refs/forum/main.lock"] {
+        remove_file(&repository.join(name))?;
+    }
+    Ok(held)
 }
 
 impl Remote {
