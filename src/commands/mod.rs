@@ -2,6 +2,7 @@
 
 pub mod cache;
 pub mod config;
+mod contribute;
 pub mod fetch;
 mod originals;
 mod places;

@@ -212,10 +212,23 @@ impl<'a> Places<'a> {
         match self.known()?.as_slice() {
             [only] => self.named(only),
             [] => Err(Self::none_known().into()),
-            several => {
-                let failure = Failure::new(Code::Usage, format!("several registries are known: {}", several.join(", ")));
-                Err(failure.hint(format!("add --registry {}", several[0])).into())
-            }
+            several => Err(several_known(several).into()),
+        }
+    }
+
+    /// Where something is contributed to: the address of the registry that [`Self::default`] would open.
+    pub(super) fn destination(&self) -> Result<(Address, PathBuf)> {
+        let context = self.context;
+        let known = self.known()?;
+        let named = context.registry.as_ref().or(context.settings.default_registry.as_ref().map(|set| &set.value));
+        let text = match (named, known.as_slice()) {
+            (Some(text), _) | (None, [text]) => text,
+            (None, []) => return Err(Self::none_known().into()),
+            (None, several) => return Err(several_known(several).into()),
+        };
+        match self.urls.get(text) {
+            Some(url) => Ok((Address::parse(url)?, self.root.clone())),
+            None => Ok((self.address(text)?, context.started_in.clone())),
         }
     }
 
@@ -258,6 +271,10 @@ impl<'a> Places<'a> {
         }
         Ok((id, name))
     }
+}
+
+fn several_known(names: &[String]) -> Failure {
+    Failure::new(Code::Usage, format!("several registries are known: {}", names.join(", "))).hint(format!("add --registry {}", names[0]))
 }
 
 fn contradiction(id: &str, entry: &str, flag: &str) -> Failure {

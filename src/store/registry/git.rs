@@ -311,6 +311,10 @@ impl Source for GitTree {
         self.need(&oids)
     }
 
+    fn tip(&self) -> Option<(std::path::PathBuf, Oid)> {
+        Some((self.repository.path().to_owned(), self.main))
+    }
+
     fn is_at_hand(&self, record: &VersionRecord) -> Result<bool> {
         let odb = self.repository.odb()?;
         let mut open = vec![(Oid::from_bytes(record.tree.as_bytes())?, 0)];

@@ -8,9 +8,9 @@
 
 pub mod builtin;
 pub mod local;
-mod process;
+pub(super) mod process;
 pub mod system;
-mod wording;
+pub(super) mod wording;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
