@@ -1,5 +1,6 @@
 //! VERBS: one file or folder a command. Each opens, decides, applies and reports.
 
+pub mod adopt;
 pub mod cache;
 mod candidate;
 pub mod config;
@@ -18,6 +19,7 @@ pub mod show;
 pub mod status;
 pub mod tree;
 pub mod verify;
+pub mod withdraw;
 
 use std::path::PathBuf;
 

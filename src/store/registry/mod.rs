@@ -280,6 +280,14 @@ impl Registry {
         listed(&*self.source)
     }
 
+    /// A file of the registry that clients do not read, to be changed.
+    ///
+    /// # Errors
+    /// The transport's own.
+    pub fn file_bytes(&self, path: &RelPath) -> Result<Option<Vec<u8>>> {
+        self.source.read(path, people::MAX_BYTES)
+    }
+
     /// The index file of a component as it stands, to be changed.
     ///
     /// # Errors
