@@ -135,14 +135,17 @@ impl Met {
     }
 }
 
+/// A version that was tried: the number of its component, and its own.
+type Tried = (usize, usize);
+
 struct Provider<'a> {
     catalog: &'a dyn Catalog,
     wishes: &'a [Wish],
     locked: &'a BTreeMap<ComponentId, Version>,
     met: RefCell<Vec<Rc<Met>>>,
     numbers: RefCell<HashMap<ComponentId, usize>>,
-    /// What the versions that were tried need, by their component's number and their own.
-    needs: RefCell<BTreeMap<(usize, usize), Rc<[usize]>>>,
+    /// What the versions that were tried need.
+    needs: RefCell<Map<Tried, Vec<usize>>>,
     /// pubgrub's errors must be plain; ours waits here.
     failed: RefCell<Option<anyhow::Error>>,
 }
@@ -342,24 +345,18 @@ impl DependencyProvider for Provider<'_> {
     }
 
     fn get_dependencies(&self, package: &Package, version: &usize) -> Result<Dependencies<Package, Ranges<usize>, String>, Infallible> {
-        let mut needed: Map<Package, Ranges<usize>> = Map::default();
-        let mut need = |number: usize, requirement: &VersionReq| {
-            let range = self.met(number).range(requirement);
-            let entry = needed.entry(Package::Component(number)).or_insert_with(Ranges::full);
-            *entry = entry.intersection(&range);
+        let need = |number: usize, requirement: &VersionReq| (Package::Component(number), self.met(number).range(requirement));
+        let Package::Component(number) = package else {
+            let wishes = self.wishes.iter().map(|wish| need(self.number(&wish.id), &wish.requirement));
+            return Ok(Dependencies::Available(wishes.collect()));
         };
-        match package {
-            Package::Wishes => self.wishes.iter().for_each(|wish| need(self.number(&wish.id), &wish.requirement)),
-            Package::Component(number) => {
-                let met = self.met(*number);
-                let dependencies = met.record(*version).into_iter().flat_map(|record| &record.dependencies);
-                let numbered: Vec<_> = dependencies.map(|(id, requirement)| (self.number(id), requirement)).collect();
-                self.needs.borrow_mut().insert((*number, *version), numbered.iter().map(|(number, _)| *number).collect());
-                // A need of oneself is a circle, which is told apart afterwards.
-                numbered.iter().filter(|(other, _)| other != number).for_each(|(other, requirement)| need(*other, requirement));
-            }
-        }
-        Ok(Dependencies::Available(needed.into_iter().collect()))
+        let met = self.met(*number);
+        let dependencies = met.record(*version).into_iter().flat_map(|record| &record.dependencies);
+        let numbered: Vec<_> = dependencies.map(|(id, requirement)| (self.number(id), requirement)).collect();
+        self.needs.borrow_mut().insert((*number, *version), numbered.iter().map(|(other, _)| *other).collect());
+        // A need of oneself is a circle, which is told apart afterwards.
+        let others = numbered.iter().filter(|(other, _)| other != number).map(|(other, requirement)| need(*other, requirement));
+        Ok(Dependencies::Available(others.collect()))
     }
 }
 
