@@ -85,8 +85,8 @@ pub fn resolve(catalog: &dyn Catalog, wishes: &[Wish], locked: &BTreeMap<Compone
     provider.refuse_cycles(&solution)?;
     let chosen = solution.into_iter().filter_map(|(number, version)| {
         let met = provider.met(number);
-        let (index, record) = (Rc::clone(met.index.as_ref()?), Rc::clone(met.record(version)?));
-        Some((met.id.clone(), Chosen { record, index }))
+        let (index, record) = (Rc::clone(met.index.as_ref()?), Rc::clone(&met.versions.get(version)?.record));
+        Some(((*met.id).clone(), Chosen { record, index }))
     });
     Ok(chosen.collect())
 }
@@ -110,26 +110,26 @@ impl fmt::Display for Package {
 
 /// A component that somebody asked for. Its versions are numbered from the lowest to the highest.
 struct Met {
-    id: ComponentId,
+    id: Rc<ComponentId>,
     /// `None` where the registry has no such component.
     index: Option<Rc<IndexFile>>,
-    /// Where the record of each version stands in the index file.
-    records: Vec<usize>,
-    /// Whether each version can be had.
-    free: Vec<bool>,
-    /// The locked version, where the index has it.
+    versions: Vec<Candidate>,
+    /// Whether the lock has it, be it as a version that the index no longer knows.
+    in_lock: bool,
+    /// The locked version.
     locked: Option<usize>,
 }
 
-impl Met {
-    fn record(&self, version: usize) -> Option<&Rc<VersionRecord>> {
-        self.index.as_ref()?.versions.get(*self.records.get(version)?)
-    }
+struct Candidate {
+    record: Rc<VersionRecord>,
+    can_be_had: bool,
+}
 
+impl Met {
     /// The runs of known versions that `requirement` matches.
     fn range(&self, requirement: &VersionReq) -> Ranges<usize> {
-        let matches = |version: &usize| self.record(*version).is_some_and(|record| requirement.matches(&record.version));
-        let matching: Vec<_> = (0..self.records.len()).filter(matches).collect();
+        let matches = |version: &usize| requirement.matches(&self.versions[*version].record.version);
+        let matching: Vec<_> = (0..self.versions.len()).filter(matches).collect();
         let runs = matching.chunk_by(|a, b| a + 1 == *b);
         runs.filter_map(|run| Some((Bound::Included(*run.first()?), Bound::Included(*run.last()?)))).collect()
     }
@@ -143,7 +143,7 @@ struct Provider<'a> {
     wishes: &'a [Wish],
     locked: &'a BTreeMap<ComponentId, Version>,
     met: RefCell<Vec<Rc<Met>>>,
-    numbers: RefCell<HashMap<ComponentId, usize>>,
+    numbers: RefCell<HashMap<Rc<ComponentId>, usize>>,
     /// What the versions that were tried need.
     needs: RefCell<Map<Tried, Vec<usize>>>,
     /// pubgrub's errors must be plain; ours waits here.
@@ -164,16 +164,19 @@ impl Provider<'_> {
             self.failed.borrow_mut().get_or_insert(error);
             None
         });
-        let versions = index.as_ref().map_or(&[][..], |index| &index.versions);
-        let mut records: Vec<_> = (0..versions.len()).collect();
-        records.sort_by_key(|place| &versions[*place].version);
-        let free = records.iter().map(|place| index.as_ref().is_some_and(|index| self.can_be_had(index, &versions[*place].version)));
-        let free = free.collect();
-        let locked = self.locked.get(id).and_then(|locked| records.iter().position(|place| versions[*place].version == *locked));
-        let number = self.met.borrow().len();
-        self.met.borrow_mut().push(Rc::new(Met { id: id.clone(), index, records, free, locked }));
-        self.numbers.borrow_mut().insert(id.clone(), number);
+        let mut versions: Vec<_> =
+            index.iter().flat_map(|index| index.versions.iter().map(|record| self.candidate(index, record))).collect();
+        versions.sort_by(|a, b| a.record.version.cmp(&b.record.version));
+        let in_lock = self.locked.get(id);
+        let locked = in_lock.and_then(|locked| versions.iter().position(|candidate| candidate.record.version == *locked));
+        let (id, number) = (Rc::new(id.clone()), self.met.borrow().len());
+        self.met.borrow_mut().push(Rc::new(Met { id: Rc::clone(&id), index, versions, in_lock: in_lock.is_some(), locked }));
+        self.numbers.borrow_mut().insert(id, number);
         number
+    }
+
+    fn candidate(&self, index: &IndexFile, record: &Rc<VersionRecord>) -> Candidate {
+        Candidate { record: Rc::clone(record), can_be_had: self.can_be_had(index, &record.version) }
     }
 
     fn can_be_had(&self, index: &IndexFile, version: &Version) -> bool {
@@ -195,7 +198,7 @@ impl Provider<'_> {
             return Err(Failure::new(Code::NotFound, format!("the registry has no component {id}")).into());
         };
         let range = met.range(requirement);
-        if (0..met.free.len()).any(|version| met.free[version] && range.contains(&version)) {
+        if met.versions.iter().zip(0..).any(|(candidate, version)| candidate.can_be_had && range.contains(&version)) {
             return Ok(());
         }
         Err(self.no_version(index, requirement, "").into())
@@ -268,7 +271,7 @@ impl Provider<'_> {
         collect(tree, &mut asked);
         let mut demands: BTreeMap<ComponentId, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
         for (requirer, number) in asked {
-            let id = &self.met(number).id;
+            let id: &ComponentId = &self.met(number).id;
             for (who, requirement) in self.demands(requirer, id) {
                 demands.entry(id.clone()).or_default().entry(requirement).or_default().insert(who);
             }
@@ -297,7 +300,7 @@ impl Provider<'_> {
             }
             Package::Component(number) => {
                 let other = self.met(number);
-                let free = (0..other.free.len()).filter(|version| other.free[*version]).filter_map(|version| other.record(version));
+                let free = other.versions.iter().filter(|candidate| candidate.can_be_had).map(|candidate| &candidate.record);
                 free.filter_map(|r| Some((format!("{} {}", other.id, r.version), r.dependencies.get(id)?.to_string()))).collect()
             }
         }
@@ -333,15 +336,15 @@ impl DependencyProvider for Provider<'_> {
     fn prioritize(&self, package: &Package, range: &Ranges<usize>, statistics: &PackageResolutionStatistics) -> Self::Priority {
         let Package::Component(number) = package else { return (true, u32::MAX, Reverse(0)) };
         let met = self.met(*number);
-        let fitting = range.contains_many(0..met.records.len()).filter(|fits| *fits).count();
-        (self.locked.contains_key(&met.id), statistics.conflict_count(), Reverse(fitting))
+        let fitting = range.contains_many(0..met.versions.len()).filter(|fits| *fits).count();
+        (met.in_lock, statistics.conflict_count(), Reverse(fitting))
     }
 
     fn choose_version(&self, package: &Package, range: &Ranges<usize>) -> Result<Option<usize>, Infallible> {
         let Package::Component(number) = package else { return Ok(Some(0)) };
         let met = self.met(*number);
-        let fits = |version: &usize| met.free[*version] && range.contains(version);
-        Ok(met.locked.filter(fits).or_else(|| (0..met.free.len()).rev().find(fits)))
+        let fits = |version: &usize| met.versions[*version].can_be_had && range.contains(version);
+        Ok(met.locked.filter(fits).or_else(|| (0..met.versions.len()).rev().find(fits)))
     }
 
     fn get_dependencies(&self, package: &Package, version: &usize) -> Result<Dependencies<Package, Ranges<usize>, String>, Infallible> {
@@ -351,7 +354,7 @@ impl DependencyProvider for Provider<'_> {
             return Ok(Dependencies::Available(wishes.collect()));
         };
         let met = self.met(*number);
-        let dependencies = met.record(*version).into_iter().flat_map(|record| &record.dependencies);
+        let dependencies = met.versions.get(*version).into_iter().flat_map(|candidate| &candidate.record.dependencies);
         let numbered: Vec<_> = dependencies.map(|(id, requirement)| (self.number(id), requirement)).collect();
         self.needs.borrow_mut().insert((*number, *version), numbered.iter().map(|(other, _)| *other).collect());
         // A need of oneself is a circle, which is told apart afterwards.
