@@ -15,8 +15,8 @@ sys.dont_write_bytecode = True
 import registry  # noqa: E402
 from server import Server  # noqa: E402
 
-ONE, OTHER = registry.id_of(1234), registry.id_of(567)
-LIBRARY = registry.id_of(1230)  # what ONE needs
+ONE, OTHER = registry.id_of(1234), registry.id_of(1235)
+LIBRARY = registry.id_of(1230)  # what both need
 #: Runs a command and prints the most memory that it or a child of it had, in KiB. A process of its own, because
 #: Linux counts the memory of the process that forked.
 PEAK = (

@@ -25,8 +25,8 @@ WORDS = (
     "register åtgärd öppen data betyg närvaro tjänst klass schema vårdnadshavare handläggare beslut delegation protokoll"
 ).split()
 LINES = {
-    "process.json": 160, "mapping.json": 60, "schema.json": 40, "README.md": 25, "docs/setup.md": 20, "docs/operations.md": 20,
-    "sql/read.sql": 15, "sql/write.sql": 15, "scripts/check.sh": 10, "tests/sample.json": 20, "diagram.svg": 20,
+    "process.json": 140, "mapping.json": 55, "schema.json": 35, "README.md": 25, "CHANGELOG.md": 20, "diagram.svg": 20,
+    "check.sh": 10, "read.sql": 15, "write.sql": 15, "docs/setup.md": 15, "docs/operations.md": 15,
 }  # and component.toml
 CHANGED = ("process.json", "README.md", "mapping.json")
 
@@ -73,11 +73,12 @@ def title_of(number):
 def contents(number):
     """The versions of a component, one after the other: (version, {path: bytes}, the paths that changed)."""
     chance = random.Random(f"component {number}")
-    lines = {path: [_line(chance) for _ in range(count)] for path, count in LINES.items()}
+    # Half of the components have a directory in them.
+    lines = {path if number % 2 else path.split("/")[-1]: [_line(chance) for _ in range(count)] for path, count in LINES.items()}
     files, minor = {}, 0
     while True:
         version = f"1.{minor}.0"
-        changed = list(LINES) if minor == 0 else list(CHANGED)
+        changed = list(lines) if minor == 0 else list(CHANGED)
         for path in changed if minor else ():
             for _ in range(3):
                 lines[path][chance.randrange(len(lines[path]))] = _line(chance)
