@@ -10,15 +10,35 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use git2::Oid;
+use jiff::Timestamp;
 
 use super::fs::atomic::write_atomic;
 use super::fs::dir::Readers;
 use super::fs::lock::FileLock;
-use super::fs::make_private_directory;
+use super::fs::{make_private_directory, read_small};
 use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::digest::Checksum;
 use crate::model::index::IndexFile;
+
+/// A commit that was made for a branch: by it forum knows its own branch again, and makes the same commit again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contribution {
+    /// The `main` that it was made on.
+    pub main: Oid,
+    /// The commit.
+    pub commit: Oid,
+    /// Its time.
+    pub at: Timestamp,
+}
+
+impl Contribution {
+    fn parse(line: &str) -> Option<Self> {
+        let mut words = line.trim().split(' ');
+        let (main, commit) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        Some(Self { main, commit, at: Timestamp::from_second(words.next()?.parse().ok()?).ok()? })
+    }
+}
 
 /// The memory of one registry.
 #[derive(Debug)]
@@ -74,6 +94,26 @@ impl Memory {
         write_atomic(&self.folder.join("main"), format!("{main}\n").as_bytes(), Readers::Owner).map(drop)
     }
 
+    /// What was last contributed on a branch.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn contribution(&self, branch: &str) -> Result<Option<Contribution>> {
+        let bytes = read_small(&self.folder.join("contributions").join(file_name_of(branch)), 1 << 16)?;
+        // One that a kill tore apart is as good as none: the branch itself is looked at then.
+        Ok(bytes.and_then(|bytes| Contribution::parse(&String::from_utf8_lossy(&bytes))))
+    }
+
+    /// Remembers what is about to be contributed on a branch.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn remember_contribution(&self, branch: &str, contribution: &Contribution) -> Result<()> {
+        let path = self.folder.join("contributions").join(file_name_of(branch));
+        let Contribution { main, commit, at } = contribution;
+        write_atomic(&path, format!("{main} {commit} {}\n", at.as_second()).as_bytes(), Readers::Owner).map(drop)
+    }
+
     /// Compares the digests of an index file with those seen before, and remembers new ones.
     ///
     /// # Errors
@@ -85,10 +125,11 @@ impl Memory {
         for record in &index.versions {
             let start = format!("\n{} {} ", index.id, record.version);
             let digests = format!("{} {}", record.tree, record.checksum);
-            let line = memchr::memmem::find(&text, start.as_bytes()).and_then(|at| {
+            // A line of another length was cut off by a kill or a full disk, and is none.
+            let line = memchr::memmem::find_iter(&text, start.as_bytes()).find_map(|at| {
                 let rest = &text[at + start.len()..];
-                // A line without its end was cut off by a kill, and is none.
-                std::str::from_utf8(&rest[..memchr::memchr(b'\n', rest)?]).ok()
+                let line = std::str::from_utf8(&rest[..memchr::memchr(b'\n', rest)?]).ok()?;
+                (line.len() == digests.len()).then_some(line)
             });
             match line {
                 None => new += &format!("{}{digests}\n", &start[1..]),
@@ -148,6 +189,7 @@ mod tests {
         make_private_directory(&memory.folder).expect("made");
         fs::write(memory.folder.join("seen"), "\naa/bb 1.0.0 cut").expect("written");
         memory.check(&index('a')).expect("new");
+        memory.check(&index('a')).expect("the same");
         assert_eq!(Failure::of(&memory.check(&index('b')).expect_err("another")).code, Code::Integrity);
     }
 

@@ -25,6 +25,22 @@ fn twenty_at_once_on_one_cold_cache() {
 }
 
 #[test]
+fn ten_at_once_from_a_bundle_that_nobody_has_read_yet() {
+    let sandbox = Sandbox::new();
+    let small = small(&sandbox.path(""));
+    let bundle = small.registry.bundle(&sandbox.path("kommun.bundle"));
+    let spaces: Vec<_> = (0..10).map(|number| sandbox.workspace(&format!("w{number}"), bundle.to_str().unwrap())).collect();
+    std::thread::scope(|scope| {
+        for ws in &spaces {
+            scope.spawn(|| sandbox.fetch(ws, &[PUPIL, K[0], K[1]]).ok());
+        }
+    });
+    for ws in &spaces {
+        same_files(&ws.join("components").join(PUPIL), &small.pupil[2].files);
+    }
+}
+
+#[test]
 fn several_in_one_workspace_wait_for_each_other() {
     let sandbox = Sandbox::new();
     let small = small(&sandbox.path(""));

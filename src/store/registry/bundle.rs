@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use git2::{Oid, Repository};
 
+use super::network::alone;
 use crate::error::Code;
 use crate::fail;
 use crate::store::transport::ACCEPTED;
@@ -24,8 +25,8 @@ pub(super) fn is_bundle(path: &Path) -> bool {
     BufReader::new(file.take(64)).read_line(&mut line).is_ok() && matches!(line.as_str(), "# v2 git bundle\n" | "# v3 git bundle\n")
 }
 
-/// Brings the bundle's `main` into `repository` as [`ACCEPTED`], unless it is there.
-pub(super) fn import(path: &Path, repository: &Repository) -> Result<()> {
+/// Brings the bundle's `main` into the repository `cache` as [`ACCEPTED`], unless it is there.
+pub(super) fn import(path: &Path, cache: &Path) -> Result<()> {
     let shown = path.display();
     let doing = || format!("reading the bundle {shown}");
     let mut reader = BufReader::new(File::open(path).with_context(doing)?);
@@ -52,7 +53,13 @@ pub(super) fn import(path: &Path, repository: &Repository) -> Result<()> {
         }
     }
     let Some(main) = main else { fail!(Code::InvalidRegistry, "the bundle {shown} has no branch main") };
-    if repository.find_reference(ACCEPTED).ok().and_then(|known| known.target()) == Some(main) {
+    let repository = Repository::open_bare(cache)?;
+    let is_here = || repository.find_reference(ACCEPTED).ok().and_then(|known| known.target()) == Some(main);
+    if is_here() {
+        return Ok(());
+    }
+    let _alone = alone(cache)?;
+    if is_here() {
         return Ok(());
     }
     let odb = repository.odb()?;

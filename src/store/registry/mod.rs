@@ -5,6 +5,8 @@ mod content;
 mod folder;
 mod git;
 mod network;
+mod people;
+mod search;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,7 +17,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use semver::Version;
 
-pub use content::{Content, ContentFile};
+pub use content::Content;
 
 use self::folder::Folder;
 use self::git::GitTree;
@@ -23,12 +25,13 @@ use self::network::Remote;
 use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::address::Address;
+use crate::model::digest::ObjectId;
 use crate::model::id::{ComponentId, IdOrName};
 use crate::model::index::{IndexFile, MAX_BYTES, VersionRecord};
 use crate::model::path::RelPath;
 use crate::model::registry_file::{Limits, REGISTRY_FILE, RegistryFile};
 use crate::model::resolve::Catalog;
-use crate::store::memory::Memory;
+use crate::store::memory::{Contribution, Memory};
 use crate::store::transport::EngineChoice;
 
 /// The largest `registry.toml`, in bytes.
@@ -38,8 +41,24 @@ const MAX_REGISTRY_FILE: u64 = 1 << 20;
 trait Source {
     /// A file, or `None` where there is none.
     fn read(&self, path: &RelPath, limit: u64) -> Result<Option<Vec<u8>>>;
-    /// The files two levels below a directory, as `owner/file`.
-    fn files(&self, below: &RelPath) -> Result<Vec<String>>;
+    /// The files at most [`MAX_LISTED_DEPTH`] levels below a directory.
+    fn files(&self, below: &RelPath) -> Result<Vec<Listed>>;
+    /// The tree id of a directory, where the source has such ids.
+    fn tree(&self, _path: &RelPath) -> Result<Option<ObjectId>> {
+        Ok(None)
+    }
+    /// Brings these objects, in one request.
+    fn bring(&self, _ids: &[ObjectId]) -> Result<()> {
+        Ok(())
+    }
+    /// The repository on this machine, and the commit in it that is read.
+    fn tip(&self) -> Option<(PathBuf, git2::Oid)> {
+        None
+    }
+    /// Whether all files of a version can be read without asking a server.
+    fn is_at_hand(&self, _record: &VersionRecord) -> Result<bool> {
+        Ok(true)
+    }
     /// Whether the source can hold the content of that version at all.
     fn can_be_had(&self, _index: &IndexFile, _record: &VersionRecord) -> bool {
         true
@@ -54,6 +73,17 @@ trait Source {
     }
     /// The files of a version, checked and verified.
     fn content(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Content>;
+}
+
+/// How deep below `index` and `adoptions` files are listed.
+const MAX_LISTED_DEPTH: usize = 3;
+
+/// A file of the registry.
+struct Listed {
+    /// Below the directory that was listed.
+    path: String,
+    /// Its object, where the source has such ids.
+    blob: Option<ObjectId>,
 }
 
 /// What the user, once, should be told about a registry.
@@ -78,6 +108,31 @@ pub struct Options {
     pub running: Version,
     /// Whether a `main` that does not descend from the last one is taken.
     pub accept_rewrite: bool,
+    /// Told what is being done.
+    pub progress: Progress,
+}
+
+/// Told what is being done, for people who wait.
+#[derive(Clone)]
+pub struct Progress(Rc<dyn Fn(&str)>);
+
+impl Progress {
+    /// Calls `tell` with each phase.
+    #[must_use]
+    pub fn new(tell: impl Fn(&str) + 'static) -> Self {
+        Self(Rc::new(tell))
+    }
+
+    /// Says what is being done now.
+    pub fn tell(&self, phase: &str) {
+        (self.0)(phase);
+    }
+}
+
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Progress")
+    }
 }
 
 /// What a registry is opened for.
@@ -96,25 +151,68 @@ pub struct Registry {
     source: Box<dyn Source>,
     known: RefCell<BTreeMap<ComponentId, Option<Rc<IndexFile>>>>,
     memory: Option<Memory>,
+    /// Where its search index is cached.
+    search_file: Option<PathBuf>,
     notes: Notes,
 }
 
 impl Registry {
+    /// Opens a registry that something is contributed to: always through the user's git and a repository in the cache,
+    /// in which commits can be made. A folder or bundle takes no contributions.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_to_write(address: &Address, base: &Path, options: &Options, visit: &Visit) -> Result<Self> {
+        let Some(path) = address.local_path() else { return Self::open(address, base, options, visit) };
+        let path = base.join(path);
+        let Ok(canonical) = path.canonicalize() else { fail!(Code::NotFound, "there is no registry at {}", path.display()) };
+        if GitTree::open(&canonical)?.is_none() {
+            let failure = Failure::new(
+                Code::InvalidRegistry,
+                format!("{} is no Git repository, so nothing can be contributed to it", path.display()),
+            );
+            return Err(failure.hint("name the forum's own address with --registry").into());
+        }
+        let address = Address::Path(canonical.to_string_lossy().into_owned());
+        Self::open_remote(&address, options, visit)
+    }
+
+    fn open_remote(address: &Address, options: &Options, visit: &Visit) -> Result<Self> {
+        let notes = Notes::default();
+        let (cache, used) = Remote::cache(address, options)?;
+        let remote = Remote::open(address, &cache, options, Rc::clone(&notes))?;
+        let source: Box<dyn Source> = Box::new(GitTree::cached(&cache, used, Some(Box::new(remote)))?);
+        Self::read(address, source, Some(address.key()), options, visit, notes)
+    }
+
+    /// The repository on this machine that holds the registry, and the commit of `main` that is read.
+    #[must_use]
+    pub fn tip(&self) -> Option<(PathBuf, git2::Oid)> {
+        self.source.tip()
+    }
+
     /// Opens the registry at `address`; a relative path starts at `base`. A server is asked only where the cache is empty.
     ///
     /// # Errors
     /// [`Code::NotFound`] where nothing is, [`Code::InvalidRegistry`] for what is none, and the transport's own.
     pub fn open(address: &Address, base: &Path, options: &Options, visit: &Visit) -> Result<Self> {
-        let notes = Notes::default();
-        let (mut source, key) = match address.local_path() {
-            Some(path) => local(&base.join(path), options)?,
-            None => {
-                let (cache, used) = Remote::cache(address, options)?;
-                let remote = Remote::open(address, &cache, options, Rc::clone(&notes))?;
-                let source: Box<dyn Source> = Box::new(GitTree::cached(&cache, used, Some(Box::new(remote)))?);
-                (source, Some(address.key()))
+        match address.local_path() {
+            Some(path) => {
+                let (source, key) = local(&base.join(path), options)?;
+                Self::read(address, source, key, options, visit, Notes::default())
             }
-        };
+            None => Self::open_remote(address, options, visit),
+        }
+    }
+
+    fn read(
+        address: &Address,
+        mut source: Box<dyn Source>,
+        key: Option<String>,
+        options: &Options,
+        visit: &Visit,
+        notes: Notes,
+    ) -> Result<Self> {
         if visit.newest && !options.offline {
             source.refresh()?;
         }
@@ -125,12 +223,13 @@ impl Registry {
         };
         let soon: Vec<_> = listed.into_iter().filter(|id| visit.components.iter().any(|typed| read(typed, id))).collect();
         source.prefetch(&soon)?;
+        let search_file = key.as_ref().zip(options.cache_dir.as_ref()).map(|(key, cache)| search::file(cache, key));
         let memory = key.zip(options.state_dir.as_ref()).map(|(key, state)| Memory::of(state, &key));
         let Some(bytes) = source.read(&REGISTRY_FILE.parse()?, MAX_REGISTRY_FILE)? else {
             fail!(Code::InvalidRegistry, "{address} is no registry: it has no {REGISTRY_FILE}");
         };
         let file = RegistryFile::parse(&bytes, &options.running).with_context(|| address.to_string())?;
-        Ok(Self { file, source, known: RefCell::default(), memory, notes })
+        Ok(Self { file, source, known: RefCell::default(), memory, search_file, notes })
     }
 
     /// Brings the newest `main`, where the registry is on a server.
@@ -142,6 +241,22 @@ impl Registry {
             self.known.borrow_mut().clear();
         }
         Ok(())
+    }
+
+    /// What was last contributed from here on a branch.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn contribution(&self, branch: &str) -> Result<Option<Contribution>> {
+        self.memory.as_ref().map_or(Ok(None), |memory| memory.contribution(branch))
+    }
+
+    /// Remembers what is about to be contributed on a branch.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn remember_contribution(&self, branch: &str, contribution: &Contribution) -> Result<()> {
+        self.memory.as_ref().map_or(Ok(()), |memory| memory.remember_contribution(branch, contribution))
     }
 
     /// What the user should be told; each note is given once.
@@ -191,6 +306,14 @@ impl Registry {
         }
     }
 
+    /// Whether the files of a version can be read without asking a server.
+    ///
+    /// # Errors
+    /// When the cache cannot be read.
+    pub fn is_at_hand(&self, record: &VersionRecord) -> Result<bool> {
+        self.source.is_at_hand(record)
+    }
+
     /// The files of a version.
     ///
     /// # Errors
@@ -202,7 +325,7 @@ impl Registry {
 
 fn listed(source: &dyn Source) -> Result<Vec<ComponentId>> {
     let files = source.files(&"index".parse()?)?;
-    Ok(files.iter().filter_map(|file| file.strip_suffix(".toml")?.parse().ok()).collect())
+    Ok(files.iter().filter_map(|file| file.path.strip_suffix(".toml")?.parse().ok()).collect())
 }
 
 /// A registry on this machine, with the key under which it is remembered; a plain folder is not.
@@ -215,7 +338,7 @@ fn local(path: &Path, options: &Options) -> Result<(Box<dyn Source>, Option<Stri
             fail!(Code::InvalidRegistry, "{shown} is neither a Git bundle nor a directory");
         }
         let (cache, used) = network::cache_repository(options, &key, "")?;
-        bundle::import(path, &git2::Repository::open_bare(&cache)?)?;
+        bundle::import(path, &cache)?;
         let source = GitTree::cached(&cache, used, None)?;
         remember(&source, &key, options)?;
         return Ok((Box::new(source), Some(key)));
@@ -240,6 +363,11 @@ fn remember(source: &GitTree, key: &str, options: &Options) -> Result<()> {
         return Err(network::rewritten(key, source.main, seen).into());
     }
     memory.set_main(source.main)
+}
+
+/// Whether a commit is `old` or may descend from it: only what the commits at hand tell counts against it.
+pub(super) fn may_descend(repository: &git2::Repository, new: git2::Oid, old: git2::Oid) -> Result<bool> {
+    Ok(network::descends(&repository.odb()?, new, old) != network::Descent::No)
 }
 
 fn nearness(typed: &IdOrName, id: &ComponentId) -> f64 {

@@ -7,9 +7,10 @@
 //! here prints.
 
 pub mod builtin;
-mod process;
+pub mod local;
+pub(super) mod process;
 pub mod system;
-mod wording;
+pub(super) mod wording;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -9,7 +9,22 @@ use crate::model::address::{Address, without_credentials};
 use crate::model::escape::escape_line;
 
 /// Words of git, in lower case, and what they mean; the first that fits decides.
-const MEANINGS: [(Code, &[&str]); 4] = [
+const MEANINGS: [(Code, &[&str]); 5] = [
+    // Of our own disk: what a server says of its is left out.
+    (
+        Code::Io,
+        &[
+            "no space left on device",
+            "out of diskspace",
+            "disk quota exceeded",
+            "input/output error",
+            "read-only file system",
+            "unable to create",
+            "unable to write",
+            "unable to update local ref",
+            "failed to write object",
+        ],
+    ),
     (
         Code::Auth,
         &[
@@ -29,12 +44,19 @@ const MEANINGS: [(Code, &[&str]); 4] = [
 ];
 
 /// The failure that git's or libgit2's words stand for.
-pub(super) fn failure(talk: &str, address: &Address) -> Failure {
+pub(in super::super) fn failure(talk: &str, address: &Address) -> Failure {
     let said = essence(talk);
     let lower = talk.to_lowercase();
-    let code =
-        MEANINGS.iter().find(|(_, words)| words.iter().any(|word| lower.contains(word))).map_or(Code::Unreachable, |(code, _)| *code);
+    let ours: Vec<_> = lower.split(['\n', '\r']).filter(|line| !line.trim_start().starts_with("remote:")).collect();
+    let ours = ours.join("\n");
+    let means = |(code, words): &&(Code, &[&str])| {
+        let text = if *code == Code::Io { &ours } else { &lower };
+        words.iter().any(|word| text.contains(word))
+    };
+    let code = MEANINGS.iter().find(means).map_or(Code::Unreachable, |(code, _)| *code);
     match code {
+        Code::Io => Failure::new(code, format!("what came from {address} could not be written to the cache: {said}"))
+            .hint("make room on the disk, or set FORUM_CACHE_DIR to a directory elsewhere"),
         Code::Auth => Failure::new(code, format!("{address} wants other credentials than it got: {said}"))
             .hint(format!("sign in once with: git ls-remote {address}")),
         Code::Denied => Failure::new(code, format!("{address} refuses us: {said}")).hint("ask the registry's maintainers for read access"),
@@ -61,7 +83,7 @@ pub(super) fn phase(talk: &str) -> Option<String> {
 }
 
 /// The lines that tell why, without progress; at most a few hundred characters.
-fn essence(talk: &str) -> String {
+pub(in super::super) fn essence(talk: &str) -> String {
     let lines = talk.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty() && !is_progress(line));
     let mut kept: Vec<_> = lines.collect();
     kept.drain(..kept.len().saturating_sub(4));
@@ -94,6 +116,8 @@ mod tests {
             ("fatal: protocol error: bad line length character: <htm", Code::Unreachable),
             ("fatal: couldn't find remote ref refs/heads/main", Code::InvalidRegistry),
             ("fatal: mismatched algorithms: client sha1; server sha256", Code::InvalidRegistry),
+            ("error: unable to create temporary file: No space left on device\nfatal: unpack-objects failed", Code::Io),
+            ("remote: fatal: write error: No space left on device\nfatal: early EOF", Code::Unreachable),
             ("", Code::Unreachable),
         ] {
             assert_eq!(failure(talk, &address).code, code, "{talk}");

@@ -41,7 +41,11 @@ pub(crate) fn small(directory: &Path) -> Small {
 
 /// A sandbox, the small registry in it, and a workspace that names it by path.
 pub(crate) fn ready() -> (Sandbox, Small, PathBuf) {
-    let sandbox = Sandbox::new();
+    ready_in(Sandbox::new())
+}
+
+/// The same in a sandbox that is there.
+pub(crate) fn ready_in(sandbox: Sandbox) -> (Sandbox, Small, PathBuf) {
     let small = small(&sandbox.path(""));
     let workspace = sandbox.workspace("first", &small.registry.url());
     (sandbox, small, workspace)

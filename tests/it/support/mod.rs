@@ -1,13 +1,15 @@
 //! What the tests stand on: sandboxes, registries, servers, snapshots.
 
 pub(crate) mod fixtures;
+pub(crate) mod json_schema;
 pub(crate) mod registry;
 pub(crate) mod sandbox;
 pub(crate) mod server;
+pub(crate) mod source;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -64,7 +66,7 @@ pub(crate) fn output(mut command: Command, input: &[u8]) -> Vec<u8> {
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
     let feeder = std::thread::spawn(move || {
-        let _ = std::io::Write::write_all(&mut stdin, &input);
+        let _ = stdin.write_all(&input);
     });
     let done = child.wait_with_output().unwrap();
     feeder.join().unwrap();
@@ -86,6 +88,11 @@ pub(crate) enum Entry {
     Link { target: String },
     File { mode: u32, bytes: Vec<u8>, modified: Option<std::time::SystemTime> },
     Special,
+}
+
+/// Says past the harness, which swallows the talk of tests that pass, that a test could not be run here.
+pub(crate) fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }
 
 /// Names, modes, bytes and times of all that is below a directory.
@@ -142,6 +149,14 @@ pub(crate) fn unchanged(before: &BTreeMap<String, Entry>, directory: &Path) {
     let after = snapshot(directory);
     let differ: Vec<&String> = before.keys().chain(after.keys()).filter(|key| before.get(*key) != after.get(*key)).collect();
     assert!(differ.is_empty(), "{} changed: {differ:?}", directory.display());
+}
+
+/// The directory holds what the snapshot of contents says, perhaps written anew.
+#[track_caller]
+pub(crate) fn same_contents(before: &BTreeMap<String, Entry>, directory: &Path) {
+    let after = contents(directory);
+    let differ: Vec<&String> = before.keys().chain(after.keys()).filter(|key| before.get(*key) != after.get(*key)).collect();
+    assert!(differ.is_empty(), "{} differs: {differ:?}", directory.display());
 }
 
 /// The directory holds exactly these files, modes included.

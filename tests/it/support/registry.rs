@@ -264,8 +264,38 @@ impl Registry {
 
     /// One version on `main`, as a merged contribution would put it there.
     pub(crate) fn publish_version(&mut self, what: Version) -> Published {
+        self.publish_together(&format!("{} {}", what.id, what.version), vec![what]).remove(0)
+    }
+
+    /// Several versions in one commit, as the import of a whole release puts them there.
+    pub(crate) fn publish_together(&mut self, message: &str, all: Vec<Version>) -> Vec<Published> {
+        for what in &all {
+            self.ensure_publisher(what.id.split_once('/').unwrap().0);
+        }
+        let (mut published, mut changes, mut trees) = (Vec::new(), Vec::new(), Vec::new());
+        for what in all {
+            let under = format!("components/{}", what.id);
+            changes.push((under.clone(), "", None));
+            trees.extend(what.content.clone().map(|content| (under.clone(), content)));
+            let is_given = what.content.is_some();
+            let (one, index) = self.record(what);
+            changes.push((format!("index/{}.toml", one.id), "100644", Some(index.into_bytes())));
+            if !is_given {
+                changes.extend(
+                    one.files.iter().map(|(path, (executable, bytes))| (format!("{under}/{path}"), mode(*executable), Some(bytes.clone()))),
+                );
+            }
+            published.push(one);
+        }
+        let changes: Vec<_> = changes.iter().map(|(path, mode, bytes)| (path.as_str(), *mode, bytes.as_deref())).collect();
+        let trees: Vec<_> = trees.iter().map(|(path, tree)| (path.as_str(), tree.as_str())).collect();
+        self.commit_modes(message, &changes, &trees);
+        published
+    }
+
+    /// Adds a version to its index document; gives what is published and the text of the index file.
+    fn record(&mut self, what: Version) -> (Published, String) {
         let (owner, name) = what.id.split_once('/').unwrap();
-        self.ensure_publisher(owner);
         let mut component = component_table(owner, name, &what);
         let mut files = what.files.clone();
         files.entry("component.toml".to_owned()).or_insert_with(|| (false, manifest(&component, &what).into_bytes()));
@@ -280,19 +310,7 @@ impl Registry {
         document["version"].as_array_mut().unwrap().push(entry.into());
         let index = toml::to_string(&document).unwrap();
         self.documents.insert(what.id.clone(), document);
-        let under = format!("components/{}", what.id);
-        let index_path = format!("index/{}.toml", what.id);
-        let paths: Vec<(String, bool, &[u8])> =
-            files.iter().map(|(path, (executable, bytes))| (format!("{under}/{path}"), *executable, bytes.as_slice())).collect();
-        let mut changes = vec![(under.as_str(), "", None), (index_path.as_str(), "100644", Some(index.as_bytes()))];
-        let mut trees = Vec::new();
-        if let Some(content) = &what.content {
-            trees.push((under.as_str(), content.as_str()));
-        } else {
-            changes.extend(paths.iter().map(|(path, executable, bytes)| (path.as_str(), mode(*executable), Some(*bytes))));
-        }
-        self.commit_modes(&format!("{} {}", what.id, what.version), &changes, &trees);
-        Published { id: what.id, version: what.version, tree, checksum: digest, files }
+        (Published { id: what.id, version: what.version, tree, checksum: digest, files }, index)
     }
 
     fn ensure_publisher(&mut self, owner: &str) {
@@ -357,8 +375,12 @@ impl Registry {
         });
     }
 
+    /// `instead` may be empty.
     pub(crate) fn deprecate(&mut self, id: &str, reason: &str, instead: &str) {
-        let row: Table = [("reason".to_owned(), reason.into()), ("replaced-by".to_owned(), instead.into())].into_iter().collect();
+        let mut row: Table = [("reason".to_owned(), reason.into())].into_iter().collect();
+        if !instead.is_empty() {
+            row.insert("replaced-by".to_owned(), instead.into());
+        }
         self.edit_index(id, |document| {
             document.insert("deprecated".to_owned(), row.into());
         });

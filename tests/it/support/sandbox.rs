@@ -2,7 +2,7 @@
 //! identity, and no network but loopback.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -93,7 +93,18 @@ pub(crate) struct Sandbox {
 
 impl Sandbox {
     pub(crate) fn new() -> Self {
-        let root = tempfile::Builder::new().prefix("forum-it-").tempdir().unwrap();
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// One in memory where the system has a place for that: for sweeps in which the syncs of a disk would take the time.
+    pub(crate) fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        let writable = tempfile::tempdir_in(memory).is_ok();
+        if writable { Self::below(memory) } else { Self::new() }
+    }
+
+    fn below(place: &Path) -> Self {
+        let root = tempfile::Builder::new().prefix("forum-it-").tempdir_in(place).unwrap();
         let at = root.path().canonicalize().unwrap();
         let mut env = BTreeMap::new();
         let mut set = |key: &str, value: OsString| env.insert(OsString::from(key), value);
@@ -159,7 +170,12 @@ impl Sandbox {
 
     /// The program with its arguments, ready to start in a directory.
     pub(crate) fn command(&self, directory: &Path, args: &[&str]) -> Command {
-        let mut command = Command::new(program());
+        self.command_of(&program(), directory, args)
+    }
+
+    /// Any program as if the user of the sandbox had started it.
+    pub(crate) fn command_of(&self, program: &Path, directory: &Path, args: &[impl AsRef<OsStr>]) -> Command {
+        let mut command = Command::new(program);
         command.args(args).current_dir(directory).env_clear().envs(&self.env);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         own_group(&mut command);
@@ -175,10 +191,16 @@ impl Sandbox {
     pub(crate) fn run_with(&self, directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Outcome {
         let mut command = self.command(directory, args);
         command.envs(env.iter().copied());
+        self.outcome(command)
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn outcome(&self, mut command: Command) -> Outcome {
+        let args = command.get_args().map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ");
         let child = command.spawn().unwrap();
         let (code, stdout, stderr) = wait(child, self.limit);
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Outcome { args: args.join(" "), code, stdout: text(stdout), stderr: text(stderr) }
+        Outcome { args, code, stdout: text(stdout), stderr: text(stderr) }
     }
 
     /// `forum fetch … --json` from a registry.

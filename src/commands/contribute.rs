@@ -1,0 +1,287 @@
+//! What `publish`, `adopt`, `yank` and `deprecate` have in common: one commit on the newest `main`, a push that is
+//! confirmed, and the link that opens the pull request.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::error::{Code, Failure};
+use crate::fail;
+use crate::model::address::{Address, without_credentials};
+use crate::model::forge::Forge;
+use crate::model::id::{ComponentId, Name};
+use crate::model::publisher::Publisher;
+use crate::model::workspace_file::{AuthorKind, WorkspaceFile};
+use crate::store::contribution::{Author, Change, Draft, MAIN, Pushed, Seen, Upstream, git};
+use crate::store::memory::Contribution;
+use crate::store::registry::{Registry, Visit};
+use crate::store::transport::local::Local;
+use crate::ui::Report;
+
+/// How often a commit is made anew because `main` moved meanwhile.
+const MOST_ATTEMPTS: usize = 20;
+
+/// Where a contribution goes.
+pub(super) struct Way {
+    /// The registry.
+    pub(super) registry: Address,
+    /// Where a relative address starts.
+    pub(super) base: PathBuf,
+    /// A fork that the branch goes to instead.
+    pub(super) fork: Option<Address>,
+    /// What is done with the commit.
+    pub(super) mode: Mode,
+}
+
+/// What is done with the commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// It becomes a branch.
+    Branch,
+    /// It becomes `main`.
+    Direct,
+    /// Nothing leaves this machine.
+    DryRun,
+}
+
+/// What a contribution changes in the newest state of a registry.
+pub(super) struct Proposal {
+    pub(super) change: Change,
+    pub(super) author: Author,
+    /// Subject and body of the commit.
+    pub(super) message: String,
+}
+
+/// What is to be done, told by the newest state of the registry.
+pub(super) enum Decision {
+    /// It is on `main` already.
+    There,
+    Propose(Proposal),
+}
+
+/// What became of it.
+pub(super) struct Sent {
+    pub(super) commit: Option<String>,
+    /// The address pushed to.
+    pub(super) remote: String,
+    pub(super) link: Option<String>,
+    pub(super) pushed: bool,
+    pub(super) already: bool,
+}
+
+/// The answer of all of them (contract, section 6).
+#[derive(Serialize)]
+pub(super) struct ContributionReport {
+    pub(super) id: ComponentId,
+    pub(super) version: Option<String>,
+    pub(super) branch: String,
+    pub(super) commit: Option<String>,
+    pub(super) tree: Option<String>,
+    pub(super) checksum: Option<String>,
+    pub(super) remote: String,
+    pub(super) pull_request_url: Option<String>,
+    pub(super) pushed: bool,
+    pub(super) already_published: bool,
+}
+
+impl Report for ContributionReport {
+    fn text(&self) -> String {
+        self.pull_request_url.clone().unwrap_or_default()
+    }
+}
+
+impl ContributionReport {
+    pub(super) fn new(id: &ComponentId, version: Option<String>, branch: &str, sent: Sent) -> Self {
+        Self {
+            id: id.clone(),
+            version,
+            branch: branch.to_owned(),
+            commit: sent.commit,
+            tree: None,
+            checksum: None,
+            remote: sent.remote,
+            pull_request_url: sent.link,
+            pushed: sent.pushed,
+            already_published: sent.already,
+        }
+    }
+}
+
+/// Carries out a contribution. `decide` is asked again for each newer state of `main`.
+///
+/// # Errors
+/// Those of `decide`; [`Code::Exists`] for a branch that somebody else has changed; and the transport's own.
+pub(super) fn contribute(
+    context: &Context,
+    way: &Way,
+    id: &ComponentId,
+    branch: &str,
+    decide: &mut dyn FnMut(&Registry, &Contribution) -> Result<Decision>,
+) -> Result<Sent> {
+    if context.store.offline {
+        fail!(Code::Offline, "contributing asks the network, which --offline forbids");
+    }
+    git(&context.store)?;
+    let reference = if way.mode == Mode::Direct { MAIN.to_owned() } else { format!("refs/heads/{branch}") };
+    for _ in 0..MOST_ATTEMPTS {
+        let visit = Visit { newest: true, components: vec![crate::model::id::IdOrName::Id(id.clone())] };
+        let registry = Registry::open_to_write(&way.registry, &way.base, &context.store, &visit)?;
+        registry.take_notes().iter().for_each(|note| context.ui.say(note));
+        if let Some(sent) = attempt(context, way, &registry, branch, &reference, decide)? {
+            return Ok(sent);
+        }
+    }
+    let message = format!("main of {} moved {MOST_ATTEMPTS} times while the contribution was made", way.registry);
+    Err(Failure::new(Code::Unreachable, message).hint("the same command again").into())
+}
+
+/// One try on one state of `main`; `None` where that has moved meanwhile.
+fn attempt(
+    context: &Context,
+    way: &Way,
+    registry: &Registry,
+    branch: &str,
+    reference: &str,
+    decide: &mut dyn FnMut(&Registry, &Contribution) -> Result<Decision>,
+) -> Result<Option<Sent>> {
+    let Some((repository, main)) = registry.tip() else { fail!(Code::Internal, "the registry has no repository") };
+    let upstream = Upstream::new(repository, &context.store)?;
+    let remote = way.fork.as_ref().unwrap_or(&way.registry);
+    let known = registry.contribution(branch)?.filter(|known| known.main == main);
+    let now = Contribution { main, commit: main, at: context.settings.now };
+    let last = known.clone().unwrap_or(now);
+    let proposal = match decide(registry, &last)? {
+        Decision::There => return Ok(Some(Sent { commit: None, remote: shown(remote), link: None, pushed: false, already: true })),
+        Decision::Propose(proposal) => proposal,
+    };
+    let make = |at| upstream.commit(main, &Draft { change: &proposal.change, author: &proposal.author, message: &proposal.message, at });
+    let mut commit = make(last.at)?;
+    if known.is_some_and(|known| known.commit != commit) {
+        // Another content is another contribution, made now.
+        commit = make(context.settings.now)?;
+    }
+    let link = link(way, branch);
+    let sent = |pushed, link| Sent { commit: Some(commit.to_string()), remote: shown(remote), link, pushed, already: false };
+    if way.mode == Mode::DryRun {
+        return Ok(Some(sent(false, link)));
+    }
+    let seen = see(&upstream, way, remote, reference)?;
+    if seen.main != Some(main) {
+        return Ok(None);
+    }
+    if seen.branch == Some(commit) {
+        return Ok(Some(sent(true, link)));
+    }
+    if way.mode == Mode::Branch
+        && let Some(there) = seen.branch
+    {
+        refuse_foreign(&upstream, registry, remote, (branch, there), main, &proposal.author)?;
+    }
+    registry.remember_contribution(
+        branch,
+        &Contribution { main, commit, at: if commit == last.commit { last.at } else { context.settings.now } },
+    )?;
+    if way.fork.is_some() {
+        upstream.deepen(&way.registry)?;
+    }
+    let subject = proposal.message.lines().next().unwrap_or_default();
+    let push_options = Forge::of(remote).map(|forge| forge.push_options(subject)).filter(|_| way.mode == Mode::Branch).unwrap_or_default();
+    let Pushed::Taken(printed) = upstream.push(remote, commit, reference, seen.branch, &push_options)? else { return Ok(None) };
+    confirm(&upstream, way, remote, reference, commit, main).map(|done| done.then(|| sent(true, link.or(printed))))
+}
+
+/// `main` of the registry, and the branch where it goes to.
+fn see(upstream: &Upstream, way: &Way, remote: &Address, reference: &str) -> Result<Seen> {
+    let seen = upstream.look(remote, reference)?;
+    Ok(if way.fork.is_some() { Seen { main: upstream.look(&way.registry, MAIN)?.main, ..seen } } else { seen })
+}
+
+/// A push counts when the remote has it; made on a `main` that moved meanwhile, it is made anew.
+fn confirm(upstream: &Upstream, way: &Way, remote: &Address, reference: &str, commit: git2::Oid, main: git2::Oid) -> Result<bool> {
+    let seen = see(upstream, way, remote, reference)?;
+    if way.mode == Mode::Direct {
+        // Somebody may have published on top of it at once; then the next look finds it on main.
+        return Ok(seen.main == Some(commit));
+    }
+    if seen.branch != Some(commit) {
+        let message = format!("{} said that it took the branch, and does not have it", shown(remote));
+        return Err(Failure::new(Code::Denied, message).hint("tell the forum's maintainers").into());
+    }
+    Ok(seen.main == Some(main))
+}
+
+/// A branch is replaced only where it is what forum put there for this owner.
+fn refuse_foreign(
+    upstream: &Upstream,
+    registry: &Registry,
+    remote: &Address,
+    (branch, there): (&str, git2::Oid),
+    main: git2::Oid,
+    author: &Author,
+) -> Result<()> {
+    if registry.contribution(branch)?.is_some_and(|known| known.commit == there) {
+        return Ok(());
+    }
+    if upstream.is_ours(remote, &format!("refs/heads/{branch}"), there, main, author)? {
+        return Ok(());
+    }
+    let message = format!("the branch {branch} is there already, with changes that are not from here");
+    Err(Failure::new(Code::Exists, message).hint("ask the forum's maintainers to merge or delete it first").into())
+}
+
+fn link(way: &Way, branch: &str) -> Option<String> {
+    if way.mode == Mode::Direct {
+        return None;
+    }
+    let fork = way.fork.as_ref().and_then(Forge::of);
+    Forge::of(&way.registry).map(|forge| forge.pull_request(branch, fork.as_ref()))
+}
+
+fn shown(address: &Address) -> String {
+    without_credentials(&address.to_string())
+}
+
+/// Who we are in this registry: its own file, or a new one from `[workspace.publisher]`, with its text.
+///
+/// # Errors
+/// [`Code::MissingAnswers`] where the registry does not know the owner, and `forum.toml` does not tell enough.
+pub(super) fn publisher(registry: &Registry, file: &WorkspaceFile, owner: &Name) -> Result<(Publisher, Option<String>)> {
+    if let Some(known) = registry.publisher(owner)? {
+        return Ok((known, None));
+    }
+    let missing = file.publisher.missing();
+    if missing.is_empty() {
+        return Ok((file.publisher.clone(), Some(file.publisher.render())));
+    }
+    let message = format!(
+        "the registry {} does not know {owner} yet; [workspace.publisher] in forum.toml must tell {}",
+        registry.file.name,
+        missing.join(", ")
+    );
+    let example = "[workspace.publisher] title = \"…\", kind = \"municipality\", contact = \"integration@…\", url = \"https://…\"";
+    Err(Failure::new(Code::MissingAnswers, message).hint(format!("write into forum.toml: {example}")).into())
+}
+
+/// Whose name stands on the commit.
+///
+/// # Errors
+/// [`Code::MissingAnswers`] for a person whom git does not know.
+pub(super) fn author(context: &Context, file: &WorkspaceFile, publisher: &Publisher) -> Result<Author> {
+    match file.author {
+        AuthorKind::Role => Ok(Author { name: publisher.title.clone(), email: publisher.contact.clone() }),
+        AuthorKind::Person => {
+            let (name, email) = Local::identity(&git(&context.store)?, &context.directory)?;
+            Ok(Author { name, email })
+        }
+    }
+}
+
+/// Who publishes: `FORUM_OWNER`, `[workspace] owner`, or the user's settings.
+pub(super) fn owner(context: &Context, file: &WorkspaceFile) -> Option<Name> {
+    use crate::store::settings::Layer;
+    let set = context.settings.owner.as_ref();
+    let environment = set.filter(|set| set.layer == Layer::Environment).map(|set| set.value.clone());
+    environment.or_else(|| file.owner.clone()).or_else(|| set.map(|set| set.value.clone()))
+}

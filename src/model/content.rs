@@ -1,0 +1,36 @@
+//! The files of a component in memory, before they are published or after they were verified.
+
+use super::digest::{Checksum, FileMode, checksum_of_files};
+use super::path::RelPath;
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContentFile {
+    /// Where it lies in the component.
+    pub path: RelPath,
+    /// Its mode.
+    pub mode: FileMode,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// The bytes of the file at `path`.
+#[must_use]
+pub fn bytes_of<'a>(files: &'a [ContentFile], path: &str) -> Option<&'a [u8]> {
+    files.iter().find(|file| file.path.as_str() == path).map(|file| file.bytes.as_slice())
+}
+
+/// Whether a file is what Git LFS leaves in the place of a large one.
+///
+/// Source: <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>: the version line comes first, and a pointer has
+/// less than 1024 bytes.
+#[must_use]
+pub fn is_lfs_pointer(bytes: &[u8]) -> bool {
+    bytes.len() < 1024 && bytes.starts_with(b"version https://git-lfs.github.com/spec/")
+}
+
+/// The checksum of section 3 of the contract.
+#[must_use]
+pub fn checksum(files: &[ContentFile]) -> Checksum {
+    checksum_of_files(files.iter().map(|file| (&file.path, file.mode, Checksum::of(&file.bytes))))
+}

@@ -1,0 +1,263 @@
+//! A kill and a failure at each call by which a fetch changes a file system: promise 2 of the safety page.
+//!
+//! `support/faults.c` counts those calls from outside with ptrace, so the program under test is the one that is shipped
+//! and nothing in it can be forgotten. The short sweeps work in memory; the long ones on the disk, and with git as child.
+
+#![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::fixtures::{KOMMUN, PUPIL, SFTP, ready_in};
+use crate::support::sandbox::{Outcome, Sandbox, program, text};
+use crate::support::server::{Http, Options};
+use crate::support::{Entry, contents, output, skipped, snapshot, unchanged};
+
+type Contents = BTreeMap<String, Entry>;
+
+/// A command and the workspace that it changes, before and after.
+struct Scene {
+    sandbox: Sandbox,
+    /// Not in the sandbox: systems forbid programs in the memory that they lend.
+    tracer: tempfile::TempDir,
+    args: Vec<&'static str>,
+    before: PathBuf,
+    old: Contents,
+    new: Contents,
+    /// The calls that change a file system: `w` for a write, else `.`.
+    calls: String,
+    server: Option<Http>,
+}
+
+/// Where a scene begins.
+#[derive(Clone, Copy)]
+enum Begin {
+    /// Nothing is there: a component and its dependency come.
+    Adding,
+    /// Both are there in older versions.
+    Updating,
+}
+
+/// Where it plays.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Registry and workspace in memory.
+    Memory,
+    /// Both on a disk.
+    Disk,
+    /// On a disk, and the registry on a server: git is a child, and fills a cold cache.
+    Server,
+}
+
+/// Compiles the tracer; `None` where there is no compiler.
+fn tracer() -> Option<tempfile::TempDir> {
+    let directory = tempfile::tempdir().unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/faults.c");
+    let mut compiler = Command::new("gcc");
+    compiler.args(["-O1", "-o"]).arg(directory.path().join("faults")).arg(source);
+    if Command::new("gcc").arg("--version").output().is_err() {
+        skipped("faults at each file operation need gcc");
+        return None;
+    }
+    output(compiler, b"");
+    Some(directory)
+}
+
+impl Scene {
+    fn new(begin: Begin, place: Place) -> Option<Self> {
+        let tracer = tracer()?;
+        let (sandbox, small, _) = ready_in(if place == Place::Memory { Sandbox::in_memory() } else { Sandbox::new() });
+        let server = (place == Place::Server).then(|| Http::start(&sandbox.path("srv"), Options::default()));
+        let url = server.as_ref().map_or_else(|| small.registry.url(), Http::url);
+        let before = sandbox.workspace("before", &url);
+        let args = match begin {
+            Begin::Adding => vec!["fetch", PUPIL, KOMMUN[0], KOMMUN[1], "--json"],
+            Begin::Updating => {
+                sandbox.fetch(&before, &["goteborg/pupil-system@=1.0.0", "inera/sftp-transfer@=2.0.0"]).ok();
+                vec!["fetch", "goteborg/pupil-system@^1.2", "inera/sftp-transfer@^2.1", "--json"]
+            }
+        };
+        let mut scene = Self { sandbox, tracer, args, old: contents(&before), new: Contents::new(), before, calls: String::new(), server };
+        let (ws, run) = scene.run("unharmed", "kill", usize::MAX);
+        assert_eq!(run.ok().components().len(), 2);
+        scene.calls = text(&ws.with_extension("count"));
+        scene.new = contents(&ws);
+        assert!(scene.new != scene.old && !ws.join(".forum").exists());
+        Some(scene)
+    }
+
+    /// A copy of a directory of the sandbox, times included.
+    fn copy(&self, from: &Path, name: &str) -> PathBuf {
+        let to = self.sandbox.path(name);
+        let mut copy = Command::new("cp");
+        copy.arg("-a").arg(from).arg(&to);
+        output(copy, b"");
+        to
+    }
+
+    /// Runs the command in a copy of the workspace, with a fault at call number `at`.
+    fn run(&self, name: &str, mode: &str, at: usize) -> (PathBuf, Outcome) {
+        let ws = self.copy(&self.before, name);
+        let at = at.min(1_000_000).to_string();
+        let counted = self.sandbox.path(&format!("{name}.count"));
+        let mut command = self.sandbox.command_of(&self.tracer.path().join("faults"), &ws, &[mode, &at]);
+        command.arg(counted).arg(program()).args(&self.args).envs(self.places(name));
+        let run = self.sandbox.outcome(command);
+        (ws, run)
+    }
+
+    /// A memory and a cache of its own for each run: they suffer, too.
+    fn places(&self, name: &str) -> Vec<(String, PathBuf)> {
+        [("FORUM_STATE_DIR", "state"), ("FORUM_CACHE_DIR", "cache")]
+            .map(|(key, from)| {
+                let to = self.sandbox.path(&format!("{name}.{from}"));
+                if !to.exists() {
+                    self.copy(&self.sandbox.path(from), &format!("{name}.{from}"));
+                }
+                (key.to_owned(), to)
+            })
+            .to_vec()
+    }
+
+    /// Each component directory and each file is old or new as a whole, and beside them is nothing but `.forum`.
+    #[track_caller]
+    fn is_old_or_new(&self, ws: &Path, what: &str) {
+        let now = contents(ws);
+        let places = [format!("components/{PUPIL}"), format!("components/{SFTP}"), "forum.toml".to_owned(), "forum.lock".to_owned()];
+        for place in &places {
+            let (is, was, will) = (part(&now, place), part(&self.old, place), part(&self.new, place));
+            assert!(is == was || is == will, "{what}: {place} is between: {:?}", is.keys());
+        }
+        for path in now.keys().filter(|path| !path.starts_with(".forum")) {
+            assert!(self.old.contains_key(path) || self.new.contains_key(path), "{what}: {path} is nobody's");
+        }
+    }
+
+    /// The same command once more, unharmed, gives what one unharmed run gives.
+    #[track_caller]
+    fn works_again(&self, ws: &Path, what: &str) {
+        let name = ws.file_name().unwrap().to_str().unwrap();
+        let mut command = self.sandbox.command(ws, &self.args);
+        command.envs(self.places(name));
+        let run = self.sandbox.outcome(command);
+        assert!(run.code == Some(0), "{what}, the next run: {run}");
+        let now = contents(ws);
+        let differ: Vec<_> = now.keys().chain(self.new.keys()).filter(|path| now.get(*path) != self.new.get(*path)).collect();
+        assert!(differ.is_empty(), "{what}, after the next run: {differ:?}");
+    }
+
+    fn kill_at(&self, mode: &str, at: usize) {
+        let (ws, run) = self.run(&format!("{mode}-{at}"), mode, at);
+        let what = format!("`{mode}` at call {at} of {}", self.calls.len());
+        // With git as child the number of calls is not always the same.
+        assert!(run.code == Some(137) || (self.has_server() && run.code == Some(0)), "{what}: {run}");
+        self.is_old_or_new(&ws, &what);
+        self.works_again(&ws, &what);
+        forget(&ws);
+    }
+
+    fn has_server(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// Where it fails nothing has changed; where it does not all has, only its traces may be left to the next run.
+    fn fail_at(&self, mode: &str, at: usize) {
+        let before = snapshot(&self.before);
+        let (ws, run) = self.run(&format!("{mode}-{at}"), mode, at);
+        let what = format!("`{mode}` at call {at} of {}", self.calls.len());
+        assert!(!run.stderr.contains("panicked"), "{what}: {run}");
+        match run.code {
+            Some(0) => {
+                let mut now = contents(&ws);
+                now.retain(|path, _| !path.starts_with(".forum"));
+                assert!(now == self.new, "{what}: {run}");
+            }
+            Some(1) if mode == "dead" => self.is_old_or_new(&ws, &what),
+            // git does not tell its own disk from the server's in all its words.
+            Some(code) if code == 1 || (code == 6 && self.has_server()) => {
+                assert!(run.json()["error"]["message"].as_str().is_some_and(|text| !text.is_empty()), "{what}: {run}");
+                unchanged(&before, &ws);
+            }
+            _ => panic!("{what}: {run}"),
+        }
+        self.works_again(&ws, &what);
+        forget(&ws);
+    }
+
+    /// The calls to harm: one in `step`, and no step that would leave the very last ones out.
+    fn points(&self, step: usize) -> Vec<usize> {
+        (0..self.calls.len()).rev().step_by(step).collect()
+    }
+}
+
+/// Takes away what a run left in the sandbox.
+fn forget(ws: &Path) {
+    fs::remove_dir_all(ws).unwrap();
+    for what in ["state", "cache"] {
+        fs::remove_dir_all(ws.with_extension(what)).unwrap();
+    }
+}
+
+/// What lies at a path and below it.
+fn part<'a>(all: &'a Contents, place: &str) -> BTreeMap<&'a String, &'a Entry> {
+    all.iter().filter(|(path, _)| path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))).collect()
+}
+
+fn kills(begin: Begin, place: Place, step: usize) {
+    let Some(scene) = Scene::new(begin, place) else { return };
+    let points = scene.points(step);
+    assert!(points.len() >= 60, "{} of {} calls", points.len(), scene.calls.len());
+    for at in points {
+        scene.kill_at("kill", at);
+    }
+    for (at, _) in scene.calls.match_indices('w').step_by(step) {
+        scene.kill_at("torn", at);
+    }
+}
+
+fn failures(begin: Begin, place: Place, step: usize, modes: &[&str]) {
+    let Some(scene) = Scene::new(begin, place) else { return };
+    for (number, mode) in modes.iter().enumerate() {
+        for at in scene.points(step) {
+            scene.fail_at(mode, at.saturating_sub(number));
+        }
+    }
+}
+
+#[test]
+fn a_kill_while_components_are_added() {
+    kills(Begin::Adding, Place::Memory, 1);
+}
+
+#[test]
+fn a_kill_while_components_are_updated() {
+    kills(Begin::Updating, Place::Memory, 1);
+}
+
+#[test]
+fn a_failure_while_components_are_added() {
+    failures(Begin::Adding, Place::Memory, 1, &["once", "full"]);
+}
+
+#[test]
+fn a_failure_while_components_are_updated() {
+    failures(Begin::Updating, Place::Memory, 1, &["once", "full"]);
+}
+
+#[test]
+#[ignore = "long"]
+fn each_call_on_a_disk() {
+    for begin in [Begin::Adding, Begin::Updating] {
+        kills(begin, Place::Disk, 1);
+        failures(begin, Place::Disk, 2, &["once", "full", "dead"]);
+    }
+}
+
+#[test]
+#[ignore = "long"]
+fn each_call_with_git_and_a_cold_cache() {
+    kills(Begin::Adding, Place::Server, 2);
+    failures(Begin::Adding, Place::Server, 6, &["once", "full"]);
+}
