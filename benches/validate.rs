@@ -12,7 +12,7 @@ use forum::model::digest::{Checksum, FileMode, checksum_of_files};
 use forum::model::id::ComponentId;
 use forum::model::path::RelPath;
 use forum::model::resolve::Catalog as _;
-use forum::store::registry::{Options, Registry, Visit};
+use forum::store::registry::{Options, Progress, Registry, Visit};
 use forum::store::transport::EngineChoice;
 use git2::{Oid, Repository, RepositoryInitOptions, Signature};
 
@@ -101,6 +101,7 @@ fn options() -> Options {
         terminal: false,
         running: env!("CARGO_PKG_VERSION").parse().expect("Cargo has checked it"),
         accept_rewrite: false,
+        progress: Progress::new(|_| ()),
     }
 }
 
