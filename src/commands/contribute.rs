@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::context::Context;
@@ -14,7 +15,7 @@ use crate::model::forge::Forge;
 use crate::model::id::{ComponentId, Name};
 use crate::model::publisher::Publisher;
 use crate::model::workspace_file::{AuthorKind, WorkspaceFile};
-use crate::store::contribution::{Author, Change, Draft, MAIN, Pushed, Seen, Upstream, git};
+use crate::store::contribution::{Author, Change, Draft, MAIN, Push, Pushed, Seen, Upstream, git};
 use crate::store::memory::Contribution;
 use crate::store::registry::{Registry, Visit};
 use crate::store::transport::local::Local;
@@ -58,6 +59,8 @@ pub(super) struct Proposal {
 pub(super) enum Decision {
     /// It is on `main` already.
     There,
+    /// Findings stand in the way.
+    Stopped,
     Propose(Proposal),
 }
 
@@ -118,8 +121,8 @@ pub(super) fn contribute(
     way: &Way,
     id: &ComponentId,
     branch: &str,
-    decide: &mut dyn FnMut(&Registry, &Contribution) -> Result<Decision>,
-) -> Result<Sent> {
+    decide: &mut dyn FnMut(&Registry, Timestamp) -> Result<Decision>,
+) -> Result<Option<Sent>> {
     if context.store.offline {
         fail!(Code::Offline, "contributing asks the network, which --offline forbids");
     }
@@ -129,67 +132,112 @@ pub(super) fn contribute(
         let visit = Visit { newest: true, components: vec![crate::model::id::IdOrName::Id(id.clone())] };
         let registry = Registry::open_to_write(&way.registry, &way.base, &context.store, &visit)?;
         registry.take_notes().iter().for_each(|note| context.ui.say(note));
-        if let Some(sent) = attempt(context, way, &registry, branch, &reference, decide)? {
-            return Ok(sent);
+        match attempt(context, way, &registry, branch, &reference, decide)? {
+            Attempt::Sent(sent) => return Ok(Some(sent)),
+            Attempt::Stopped => return Ok(None),
+            Attempt::Moved => {}
         }
     }
     let message = format!("main of {} moved {MOST_ATTEMPTS} times while the contribution was made", way.registry);
     Err(Failure::new(Code::Unreachable, message).hint("the same command again").into())
 }
 
-/// One try on one state of `main`; `None` where that has moved meanwhile.
+/// How one try ended.
+enum Attempt {
+    Sent(Sent),
+    /// Findings stand in the way.
+    Stopped,
+    /// `main`, or the branch, is another than it was.
+    Moved,
+}
+
+/// One try on one state of `main`.
 fn attempt(
     context: &Context,
     way: &Way,
     registry: &Registry,
     branch: &str,
     reference: &str,
-    decide: &mut dyn FnMut(&Registry, &Contribution) -> Result<Decision>,
-) -> Result<Option<Sent>> {
+    decide: &mut dyn FnMut(&Registry, Timestamp) -> Result<Decision>,
+) -> Result<Attempt> {
     let Some((repository, main)) = registry.tip() else { fail!(Code::Internal, "the registry has no repository") };
     let upstream = Upstream::new(repository, &context.store)?;
     let remote = way.fork.as_ref().unwrap_or(&way.registry);
+    // The same content on the same main is the same commit, and needs no push.
     let known = registry.contribution(branch)?.filter(|known| known.main == main);
-    let now = Contribution { main, commit: main, at: context.settings.now };
-    let last = known.clone().unwrap_or(now);
-    let proposal = match decide(registry, &last)? {
-        Decision::There => return Ok(Some(Sent { commit: None, remote: shown(remote), link: None, pushed: false, already: true })),
-        Decision::Propose(proposal) => proposal,
+    let at = known.as_ref().map_or(context.settings.now, |known| known.at);
+    let (mut proposal, mut commit) = match propose(&upstream, registry, main, at, decide)? {
+        Proposed::There => {
+            let sent = Sent { commit: None, remote: shown(remote), link: None, pushed: false, already: true };
+            return Ok(Attempt::Sent(sent));
+        }
+        Proposed::Stopped => return Ok(Attempt::Stopped),
+        Proposed::Commit(proposal, commit) => (proposal, commit),
     };
-    let make = |at| upstream.commit(main, &Draft { change: &proposal.change, author: &proposal.author, message: &proposal.message, at });
-    let mut commit = make(last.at)?;
-    if known.is_some_and(|known| known.commit != commit) {
-        // Another content is another contribution, made now.
-        commit = make(context.settings.now)?;
+    let mut made = Contribution { main, commit, at };
+    if known.is_some_and(|known| known != made) {
+        made.at = context.settings.now;
+        let Proposed::Commit(again, anew) = propose(&upstream, registry, main, made.at, decide)? else { return Ok(Attempt::Moved) };
+        (proposal, commit, made.commit) = (again, anew, anew);
     }
     let link = link(way, branch);
-    let sent = |pushed, link| Sent { commit: Some(commit.to_string()), remote: shown(remote), link, pushed, already: false };
+    let sent = |pushed, link| Attempt::Sent(Sent { commit: Some(commit.to_string()), remote: shown(remote), link, pushed, already: false });
     if way.mode == Mode::DryRun {
-        return Ok(Some(sent(false, link)));
+        return Ok(sent(false, link));
     }
     let seen = see(&upstream, way, remote, reference)?;
     if seen.main != Some(main) {
-        return Ok(None);
+        return Ok(Attempt::Moved);
     }
     if seen.branch == Some(commit) {
-        return Ok(Some(sent(true, link)));
+        return Ok(sent(true, link));
     }
-    if way.mode == Mode::Branch
-        && let Some(there) = seen.branch
-    {
+    if let Some(there) = seen.branch.filter(|_| way.mode == Mode::Branch) {
         refuse_foreign(&upstream, registry, remote, (branch, there), main, &proposal.author)?;
     }
-    registry.remember_contribution(
-        branch,
-        &Contribution { main, commit, at: if commit == last.commit { last.at } else { context.settings.now } },
-    )?;
+    registry.remember_contribution(branch, &made)?;
     if way.fork.is_some() {
         upstream.deepen(&way.registry)?;
     }
     let subject = proposal.message.lines().next().unwrap_or_default();
     let push_options = Forge::of(remote).map(|forge| forge.push_options(subject)).filter(|_| way.mode == Mode::Branch).unwrap_or_default();
-    let Pushed::Taken(printed) = upstream.push(remote, commit, reference, seen.branch, &push_options)? else { return Ok(None) };
-    confirm(&upstream, way, remote, reference, commit, main).map(|done| done.then(|| sent(true, link.or(printed))))
+    let push = Push { commit, branch: reference, expected: seen.branch, options: &push_options };
+    let printed = match upstream.push(&way.registry, remote, &push) {
+        Ok(Pushed::Taken(printed)) => printed,
+        Ok(Pushed::Moved) => return Ok(Attempt::Moved),
+        // Where `main` moved meanwhile git may have come upon what it cannot know, and its words tell of that only.
+        Err(error) if Failure::of(&error).code == Code::Unreachable => {
+            let moved = see(&upstream, way, remote, reference)?.main != Some(main);
+            return if moved { Ok(Attempt::Moved) } else { Err(error) };
+        }
+        Err(error) => return Err(error),
+    };
+    let holds = confirm(&upstream, way, remote, reference, commit, main)?;
+    Ok(if holds { sent(true, link.or(printed)) } else { Attempt::Moved })
+}
+
+/// A decision, with its commit.
+enum Proposed {
+    There,
+    Stopped,
+    Commit(Proposal, git2::Oid),
+}
+
+fn propose(
+    upstream: &Upstream,
+    registry: &Registry,
+    main: git2::Oid,
+    at: Timestamp,
+    decide: &mut dyn FnMut(&Registry, Timestamp) -> Result<Decision>,
+) -> Result<Proposed> {
+    let proposal = match decide(registry, at)? {
+        Decision::There => return Ok(Proposed::There),
+        Decision::Stopped => return Ok(Proposed::Stopped),
+        Decision::Propose(proposal) => proposal,
+    };
+    let draft = Draft { change: &proposal.change, author: &proposal.author, message: &proposal.message, at };
+    let commit = upstream.commit(main, &draft)?;
+    Ok(Proposed::Commit(proposal, commit))
 }
 
 /// `main` of the registry, and the branch where it goes to.
@@ -231,7 +279,7 @@ fn refuse_foreign(
     Err(Failure::new(Code::Exists, message).hint("ask the forum's maintainers to merge or delete it first").into())
 }
 
-fn link(way: &Way, branch: &str) -> Option<String> {
+pub(super) fn link(way: &Way, branch: &str) -> Option<String> {
     if way.mode == Mode::Direct {
         return None;
     }

@@ -1,11 +1,14 @@
 //! VERBS: one file or folder a command. Each opens, decides, applies and reports.
 
 pub mod cache;
+mod candidate;
 pub mod config;
 mod contribute;
 pub mod fetch;
+mod findings;
 mod originals;
 mod places;
+pub mod publish;
 pub mod registry;
 pub mod remove;
 pub mod restore;

@@ -13,7 +13,7 @@ use crate::model::address::Address;
 use crate::model::id::{ComponentId, IdOrName};
 use crate::model::lockfile::LockEntry;
 use crate::model::path::RelPath;
-use crate::model::workspace_file::Entry;
+use crate::model::workspace_file::{Entry, WorkspaceFile};
 use crate::store::registry::{Options, Registry, Visit};
 use crate::store::workspace::Workspace;
 
@@ -67,6 +67,21 @@ impl<'a> Places<'a> {
     /// For commands whose answer must be that of today, unless `--offline` is given.
     pub(super) fn today(context: &'a Context, workspace: &Workspace) -> Result<Self> {
         Ok(Self { newest: true, ..Self::new(context, workspace, Vec::new())? })
+    }
+
+    /// For commands that contribute from a workspace of which nothing is changed.
+    pub(super) fn writing(context: &'a Context, root: &Path, file: &WorkspaceFile) -> Self {
+        Self {
+            context,
+            root: root.to_path_buf(),
+            urls: file.registries.clone(),
+            opened: BTreeMap::new(),
+            new: Vec::new(),
+            named: Vec::new(),
+            newest: true,
+            tolerant: false,
+            notes: RefCell::default(),
+        }
     }
 
     /// What a person means by `text`, where it is no name in `forum.toml`: a name in the user's settings, else an address.

@@ -149,6 +149,18 @@ pub enum IndexError {
     Invalid(Failure),
 }
 
+impl Card {
+    /// What a manifest says of its version; `None` for what is no manifest.
+    #[must_use]
+    pub fn of_manifest(bytes: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Raw {
+            component: Card,
+        }
+        toml::from_str::<Raw>(std::str::from_utf8(bytes).ok()?).ok().map(|raw| raw.component)
+    }
+}
+
 impl Kind {
     /// The word in the file.
     #[must_use]

@@ -71,6 +71,19 @@ pub struct Seen {
     pub branch: Option<Oid>,
 }
 
+/// What is pushed.
+#[derive(Debug, Clone, Copy)]
+pub struct Push<'a> {
+    /// The commit.
+    pub commit: Oid,
+    /// The full name of the branch.
+    pub branch: &'a str,
+    /// What the branch is at; `None` where it must not be there.
+    pub expected: Option<Oid>,
+    /// Options for the host.
+    pub options: &'a [String],
+}
+
 /// How a push ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Pushed {
@@ -163,27 +176,28 @@ impl Upstream {
         Ok(by_us && marked && alone && may_descend(&repository, main, found.parent_id(0)?)?)
     }
 
-    /// Pushes a commit to a branch that is at `expected`; onto `main` nothing is ever forced.
+    /// Pushes a commit to a branch of `remote`; onto `main` nothing is ever forced.
     ///
     /// # Errors
     /// [`Code::Denied`] with the server's reason, and the transport's own.
-    pub fn push(&self, remote: &Address, commit: Oid, branch: &str, expected: Option<Oid>, push_options: &[String]) -> Result<Pushed> {
-        let job = self.job(remote);
-        let mut arguments: Vec<OsString> = vec!["push".into(), "--porcelain".into(), "--no-verify".into()];
-        if branch != MAIN {
-            let expected = expected.map(|oid| oid.to_string()).unwrap_or_default();
+    pub fn push(&self, registry: &Address, remote: &Address, push: &Push<'_>) -> Result<Pushed> {
+        let Push { commit, branch, .. } = push;
+        // The remote `forum` stays the registry: what a fork lacks, and is not here either, is brought from there.
+        let job = self.job(registry);
+        let mut arguments: Vec<OsString> = vec!["-c".into(), format!("remote.target.url={remote}").into()];
+        arguments.extend(["push", "--porcelain", "--no-verify"].map(OsString::from));
+        if *branch != MAIN {
+            let expected = push.expected.map(|oid| oid.to_string()).unwrap_or_default();
             arguments.push(format!("--force-with-lease={branch}:{expected}").into());
         }
-        for option in push_options {
-            arguments.push(format!("--push-option={option}").into());
-        }
-        arguments.extend(["--end-of-options".into(), "forum".into(), format!("{commit}:{branch}").into()]);
-        let output = self.git.run(&job, arguments, Vec::new())?;
+        arguments.extend(push.options.iter().map(|option| format!("--push-option={option}").into()));
+        arguments.extend(["--end-of-options".into(), "target".into(), format!("{commit}:{branch}").into()]);
+        let output = if remote == registry { self.git.run(&job, arguments, Vec::new())? } else { self.git.run_lazily(&job, arguments)? };
         if output.success {
             return Ok(Pushed::Taken(printed_link(&output.stderr)));
         }
-        if !push_options.is_empty() && output.stderr.contains("does not support push options") {
-            return self.push(remote, commit, branch, expected, &[]);
+        if !push.options.is_empty() && output.stderr.contains("does not support push options") {
+            return self.push(registry, remote, &Push { options: &[], ..*push });
         }
         outcome_of_failure(&output, remote)
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use semver::Version;
 
-pub use content::Content;
+pub use content::{Content, tree_id};
 
 use self::folder::Folder;
 use self::git::GitTree;
@@ -278,6 +278,14 @@ impl Registry {
     /// When the index cannot be listed.
     pub fn ids(&self) -> Result<Vec<ComponentId>> {
         listed(&*self.source)
+    }
+
+    /// The index file of a component as it stands, to be changed.
+    ///
+    /// # Errors
+    /// The transport's own.
+    pub fn index_bytes(&self, id: &ComponentId) -> Result<Option<Vec<u8>>> {
+        self.source.read(&format!("index/{id}.toml").parse()?, MAX_BYTES as u64)
     }
 
     /// The full id of what a person typed.

@@ -61,6 +61,7 @@ impl Git {
             input: Vec::new(),
             timeout: Duration::from_secs(30),
             terminal: false,
+            lazily: false,
             progress: &|_| (),
         };
         let output = call.run().map_err(|_| wrong("does not run"))?;
@@ -86,6 +87,18 @@ impl Git {
     /// # Errors
     /// [`Code::Unreachable`] where the server falls silent.
     pub fn run<A: Into<OsString>>(&self, job: &Job<'_>, arguments: impl IntoIterator<Item = A>, input: Vec<u8>) -> anyhow::Result<Output> {
+        self.call(job, arguments.into_iter().map(Into::into).collect(), input, false)
+    }
+
+    /// As [`Git::run`]; what the repository lacks git brings from the job's address when it comes upon it.
+    ///
+    /// # Errors
+    /// As [`Git::run`].
+    pub fn run_lazily(&self, job: &Job<'_>, arguments: Vec<OsString>) -> anyhow::Result<Output> {
+        self.call(job, arguments, Vec::new(), true)
+    }
+
+    fn call(&self, job: &Job<'_>, arguments: Vec<OsString>, input: Vec<u8>, lazily: bool) -> anyhow::Result<Output> {
         let mut all: Vec<OsString> = Vec::new();
         let seconds = job.timeout.as_secs().max(1);
         let own = [format!("remote.forum.url={}", job.address), "http.lowSpeedLimit=1".to_owned(), format!("http.lowSpeedTime={seconds}")];
@@ -94,7 +107,7 @@ impl Git {
         }
         all.push("--git-dir".into());
         all.push(job.repository.into());
-        all.extend(arguments.into_iter().map(Into::into));
+        all.extend(arguments);
         let call = Call {
             program: &self.program,
             directory: job.repository,
@@ -102,6 +115,7 @@ impl Git {
             input,
             timeout: job.timeout,
             terminal: job.terminal,
+            lazily,
             progress: job.progress,
         };
         call.run().with_context(|| format!("asking {}", job.address))
