@@ -47,7 +47,7 @@ trait Source {
     fn tree(&self, _path: &RelPath) -> Result<Option<ObjectId>> {
         Ok(None)
     }
-    /// Brings these objects, in one request.
+    /// Brings these files, in one request.
     fn bring(&self, _ids: &[ObjectId]) -> Result<()> {
         Ok(())
     }
