@@ -72,7 +72,7 @@ fn document(number: usize) -> Document {
 fn search(criterion: &mut Criterion) {
     let documents: Vec<_> = (0..COMPONENTS).map(document).collect();
     let path = std::env::temp_dir().join(format!("forum-bench-{}", std::process::id())).join("registry.idx");
-    search_index::save(&path, "bench", &documents).expect("a writable temporary directory");
+    search_index::save(&path, "bench", &documents, &[]).expect("a writable temporary directory");
     drop(documents);
     criterion.bench_function("load", |bencher| {
         bencher.iter(|| search_index::load(&path, "bench").expect("the index just written"));

@@ -6,19 +6,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::commands::{fetch, registry};
+use crate::commands::{Outcome, cache, config, fetch, registry, remove, restore, search, shell, show, status, tree, verify};
 use crate::context::Context;
 use crate::error::{Code, Failure};
-use crate::store::registry::Options;
-use crate::store::settings::Environment;
+use crate::store::registry::{Options, Progress};
+use crate::store::settings::{Layer, Layered, Settings};
 use crate::store::transport::EngineChoice;
-use crate::ui::{Talk, Ui};
-
-/// Seconds of silence after which a server is given up.
-const DEFAULT_TIMEOUT: u64 = 30;
+use crate::ui::{ColorChoice, Talk, Ui};
 
 /// Share integration components between municipalities
 ///
@@ -51,6 +48,9 @@ struct Cli {
     /// Say more
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     verbose: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
     #[command(subcommand)]
     command: Command,
 }
@@ -58,65 +58,198 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Fetch(fetch::Args),
+    Search(search::Args),
+    Show(show::Args),
+    Status(status::Args),
+    Tree(tree::Args),
+    Verify(verify::Args),
+    Remove(remove::Args),
+    Restore(restore::Args),
     #[command(subcommand)]
     Registry(registry::Command),
+    Config(config::Args),
+    #[command(subcommand)]
+    Cache(cache::Command),
+    Completions(shell::Completions),
+    Man(shell::Man),
 }
+
+impl Command {
+    /// The command's full name.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Fetch(_) => "fetch",
+            Self::Search(_) => "search",
+            Self::Show(_) => "show",
+            Self::Status(_) => "status",
+            Self::Tree(_) => "tree",
+            Self::Verify(_) => "verify",
+            Self::Remove(_) => "remove",
+            Self::Restore(_) => "restore",
+            Self::Registry(command) => command.name(),
+            Self::Config(_) => "config",
+            Self::Cache(command) => command.name(),
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
+        }
+    }
+
+    fn run(&self, context: &Context) -> Result<Outcome> {
+        match self {
+            Self::Fetch(args) => fetch::run(context, args),
+            Self::Search(args) => search::run(context, args),
+            Self::Show(args) => show::run(context, args),
+            Self::Status(args) => status::run(context, args),
+            Self::Tree(args) => tree::run(context, args),
+            Self::Verify(args) => verify::run(context, args),
+            Self::Remove(args) => remove::run(context, args),
+            Self::Restore(args) => restore::run(context, args),
+            Self::Registry(command) => command.run(context),
+            Self::Config(args) => config::run(context, args),
+            Self::Cache(command) => command.run(context),
+            Self::Completions(args) => shell::completions(context, args, Cli::command()),
+            Self::Man(args) => shell::man(context, args, Cli::command()),
+        }
+    }
+}
+
+/// What other tools call it, and what it is called here.
+const OTHER_WORDS: [(&str, &str); 6] =
+    [("install", "fetch"), ("add", "fetch"), ("upgrade", "update"), ("outdated", "status"), ("list", "status"), ("uninstall", "remove")];
 
 /// Runs the program in `started_in`, and returns its exit status.
 #[must_use]
 pub fn run(arguments: Vec<OsString>, started_in: &Path) -> u8 {
-    let json = arguments.iter().any(|argument| argument == "--json");
-    let early = Ui { json, talk: Talk::Normal };
+    let early = Ui::new(arguments.iter().any(|argument| argument == "--json"), Talk::Normal, false);
+    let words = recognised(&arguments);
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            early.print_help(&error.render().to_string());
+        Err(error) => return without_command(&early, words.as_deref(), &error),
+    };
+    let name = cli.command.name();
+    let failed = |ui: &Ui, error: &anyhow::Error| {
+        let failure = Failure::of(error);
+        ui.fail(Some(name), &failure);
+        failure.code.exit_status()
+    };
+    let settings = match Settings::read(started_in) {
+        Ok(settings) => settings,
+        Err(error) => return failed(&early, &error),
+    };
+    let (command, context) = cli.into_context(settings, started_in);
+    for key in &context.settings.user.unknown {
+        context.ui.say(&format!("note: config.toml: `{key}` means nothing to this forum"));
+    }
+    match command.run(&context) {
+        Ok(outcome) => outcome as u8,
+        Err(error) => failed(&context.ui, &error),
+    }
+}
+
+impl Cli {
+    fn into_context(self, mut settings: Settings, started_in: &Path) -> (Command, Context) {
+        let talk = match (self.quiet, self.verbose) {
+            (true, _) => Talk::Quiet,
+            (_, true) => Talk::Verbose,
+            _ => Talk::Normal,
+        };
+        if self.offline || self.frozen {
+            settings.offline = Layered::new(true, Layer::Flags);
+        }
+        let directory = |dir: &Option<Layered<PathBuf>>| dir.as_ref().map(|dir| dir.value.clone());
+        let ui = Ui::new(self.json, talk, self.color.decide(settings.no_color));
+        let context = Context {
+            started_in: started_in.to_path_buf(),
+            directory: self.directory.map_or_else(|| started_in.to_path_buf(), |dir| started_in.join(dir)),
+            registry: self.registry,
+            locked: self.locked || self.frozen,
+            store: Options {
+                cache_dir: directory(&settings.cache_dir),
+                state_dir: directory(&settings.state_dir),
+                offline: settings.offline.value,
+                timeout: Duration::from_secs(settings.timeout.value),
+                engine: EngineChoice::of(&settings.git.value),
+                terminal: std::io::stdin().is_terminal() && !self.json,
+                running: Context::version(),
+                accept_rewrite: false,
+                progress: Progress::new(ui.progress()),
+            },
+            ui,
+            settings,
+        };
+        (self.command, context)
+    }
+}
+
+/// The command that the arguments name, as far as it can be told where they are wrong.
+fn recognised(arguments: &[OsString]) -> Option<String> {
+    let mut words = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
+    let mut command = Cli::command();
+    let mut name: Option<String> = None;
+    while let Some(word) = words.next() {
+        if matches!(word, "-C" | "--directory" | "--registry" | "--color") {
+            words.next();
+        } else if !word.starts_with('-') {
+            let Some(next) = command.find_subcommand(word).cloned() else { break };
+            name = Some(name.map_or_else(|| word.to_owned(), |above| format!("{above} {word}")));
+            command = next;
+        }
+    }
+    name
+}
+
+/// Help, the version, or what is wrong with the command line.
+fn without_command(ui: &Ui, name: Option<&str>, error: &clap::Error) -> u8 {
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            ui.print_help(&text);
             return 0;
         }
-        Err(error) => {
-            let text = error.render().to_string();
-            let message = text.trim().strip_prefix("error: ").unwrap_or(text.trim()).to_owned();
-            let failure = Failure::new(Code::Usage, message);
-            early.fail(None, &failure);
-            return failure.code.exit_status();
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !ui.json => {
+            ui.say(&text);
+            return Code::Usage.exit_status();
         }
+        _ => {}
+    }
+    let message = text.trim().strip_prefix("error: ").unwrap_or(text.trim()).to_owned();
+    let typed = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
+        (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) => Some(word),
+        _ => None,
     };
-    let environment = Environment::read();
-    let talk = if cli.quiet {
-        Talk::Quiet
-    } else if cli.verbose {
-        Talk::Verbose
-    } else {
-        Talk::Normal
+    let ours = typed.and_then(|typed| OTHER_WORDS.iter().find(|(theirs, _)| theirs == typed));
+    let failure = match ours {
+        Some((theirs, ours)) => Failure::new(Code::Usage, format!("there is no command `{theirs}`; here it is called `{ours}`"))
+            .hint(format!("forum {ours}"))
+            .hint(format!("forum {ours} --help")),
+        None if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Failure::new(Code::Usage, "a command is missing").hint("forum --help")
+        }
+        None => Failure::new(Code::Usage, message),
     };
-    let context = Context {
-        ui: Ui { json: cli.json, talk },
-        started_in: started_in.to_path_buf(),
-        directory: cli.directory.map_or_else(|| started_in.to_path_buf(), |dir| started_in.join(dir)),
-        registry: cli.registry,
-        default_registry: environment.registry,
-        locked: cli.locked || cli.frozen,
-        store: Options {
-            cache_dir: environment.cache_dir,
-            state_dir: environment.state_dir,
-            offline: cli.offline || cli.frozen || environment.offline,
-            timeout: Duration::from_secs(environment.timeout.unwrap_or(DEFAULT_TIMEOUT)),
-            engine: EngineChoice::of(&environment.git.unwrap_or_default()),
-            terminal: std::io::stdin().is_terminal() && !cli.json,
-            running: Context::version(),
-            accept_rewrite: false,
-        },
-    };
-    let (name, result): (_, Result<()>) = match &cli.command {
-        Command::Fetch(args) => ("fetch", fetch::run(&context, args)),
-        Command::Registry(registry::Command::Refresh(args)) => ("registry refresh", registry::refresh(&context, args)),
-    };
-    match result {
-        Ok(()) => 0,
-        Err(error) => {
-            let failure = Failure::of(&error);
-            context.ui.fail(Some(name), &failure);
-            failure.code.exit_status()
+    ui.fail(name, &failure);
+    failure.code.exit_status()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_is_recognised_behind_flags() {
+        for (line, name) in [
+            ("forum fetch --nonsense", Some("fetch")),
+            ("forum -C fetch --registry x registry refresh --nonsense", Some("registry refresh")),
+            ("forum --json nonsense", None),
+            ("forum", None),
+        ] {
+            let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(recognised(&arguments).as_deref(), name, "{line}");
         }
     }
 }

@@ -8,6 +8,7 @@ use semver::Version;
 use crate::error::Code;
 use crate::fail;
 use crate::store::registry::Options;
+use crate::store::settings::Settings;
 use crate::ui::Ui;
 
 /// Everything around a command.
@@ -21,8 +22,8 @@ pub struct Context {
     pub directory: PathBuf,
     /// `--registry`: it must not contradict `forum.toml`.
     pub registry: Option<String>,
-    /// `FORUM_REGISTRY`: for what `forum.toml` names no registry for.
-    pub default_registry: Option<String>,
+    /// What is set outside of the workspace.
+    pub settings: Settings,
     /// Whether the lock must not change.
     pub locked: bool,
     /// How registries are reached and remembered.

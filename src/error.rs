@@ -2,8 +2,9 @@
 //!
 //! Inside, errors are `anyhow`: context says what we were doing to which file,
 //! component and registry. Where the exit status or the JSON code matters, the
-//! root is a [`Failure`]. Everything else counts as [`Code::Io`] when an
-//! operating-system error lies at the bottom, and as [`Code::Internal`] otherwise.
+//! root is a [`Failure`]. Everything else counts as [`Code::Integrity`] where libgit2 could not
+//! read a repository, as [`Code::Io`] when an operating-system error lies at the bottom, and as
+//! [`Code::Internal`] otherwise.
 
 use std::fmt;
 
@@ -128,6 +129,9 @@ impl Failure {
         let message = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
         if let Some(root) = error.chain().find_map(|e| e.downcast_ref::<Self>()) {
             return Self { code: root.code, message, hints: root.hints.clone() };
+        }
+        if error.chain().any(<dyn std::error::Error>::is::<git2::Error>) {
+            return Self::new(Code::Integrity, message).hint("if the cache is damaged: forum cache clean");
         }
         let io = error.chain().any(<dyn std::error::Error>::is::<std::io::Error>);
         Self::new(if io { Code::Io } else { Code::Internal }, message)

@@ -2,13 +2,16 @@
 //!
 //! What comes from a registry is escaped here, in one place, before it can reach a terminal.
 
+use std::cell::Cell;
 use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
 
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::Failure;
-use crate::model::escape::escape;
+use crate::model::escape::{escape, escape_line};
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
@@ -21,6 +24,29 @@ pub enum Talk {
     Verbose,
 }
 
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Also into files and pipes.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+impl ColorChoice {
+    /// Whether colours are used.
+    #[must_use]
+    pub fn decide(self, no_color: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => !no_color && std::io::stdout().is_terminal() && std::io::stderr().is_terminal(),
+        }
+    }
+}
+
 /// Where output goes, and in which form.
 #[derive(Debug)]
 pub struct Ui {
@@ -28,7 +54,27 @@ pub struct Ui {
     pub json: bool,
     /// How much is said on stderr.
     pub talk: Talk,
+    /// Whether words may be coloured. Colour never says what the words do not.
+    pub color: bool,
+    /// Shown after a moment, on a terminal only; gone before anything else is said.
+    spinner: ProgressBar,
 }
+
+/// How long a person waits without being told what for.
+const MOMENT: Duration = Duration::from_millis(600);
+
+/// The words that begin a line and are coloured, with their SGR codes (ECMA-48, 8.3.117).
+const LABELS: [(&str, &str); 9] = [
+    ("error:", "1;31"),
+    ("warning:", "1;33"),
+    ("note:", "1;36"),
+    ("try:", "1;32"),
+    ("conflicted", "31"),
+    ("missing", "31"),
+    ("adapted", "33"),
+    ("added", "32"),
+    ("updated", "32"),
+];
 
 /// What a command found or did: one value, shown as text or as JSON.
 pub trait Report: Serialize {
@@ -37,6 +83,41 @@ pub trait Report: Serialize {
 }
 
 impl Ui {
+    /// A printer.
+    #[must_use]
+    pub fn new(json: bool, talk: Talk, color: bool) -> Self {
+        let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        Self { json, talk, color, spinner }
+    }
+
+    /// Tells on the terminal what is being done, where it takes more than a moment.
+    pub fn progress(&self) -> impl Fn(&str) + 'static {
+        let spinner = self.spinner.clone();
+        let shows = !self.json && self.talk >= Talk::Normal && std::io::stderr().is_terminal();
+        let begun = Cell::new(false);
+        move |phase| {
+            if !shows || spinner.is_finished() {
+                return;
+            }
+            spinner.set_message(escape_line(phase));
+            if !begun.replace(true) {
+                let spinner = spinner.clone();
+                std::thread::spawn(move || {
+                    std::thread::sleep(MOMENT);
+                    if !spinner.is_finished() {
+                        spinner.set_draw_target(ProgressDrawTarget::stderr());
+                        spinner.enable_steady_tick(Duration::from_millis(120));
+                    }
+                });
+            }
+        }
+    }
+
+    /// Ends the talk about what is being done.
+    pub fn end_progress(&self) {
+        self.spinner.finish_and_clear();
+    }
+
     /// Whether a person can be asked.
     #[must_use]
     pub fn can_ask(&self) -> bool {
@@ -46,12 +127,13 @@ impl Ui {
     /// Says something on stderr.
     pub fn say(&self, text: &str) {
         if self.talk >= Talk::Normal {
-            write(&mut std::io::stderr(), text);
+            self.write(&mut std::io::stderr(), text);
         }
     }
 
     /// Ends a command well.
     pub fn report(&self, command: &str, report: &impl Report) {
+        self.end_progress();
         if self.json {
             let mut object = Map::new();
             object.insert("forum".into(), json!(1));
@@ -62,12 +144,13 @@ impl Ui {
             }
             print_json(&Value::Object(object));
         } else {
-            write(&mut std::io::stdout(), &report.text());
+            self.write(&mut std::io::stdout(), &report.text());
         }
     }
 
     /// Ends a command with its failure.
     pub fn fail(&self, command: Option<&str>, failure: &Failure) {
+        self.end_progress();
         if self.json {
             let error = json!({ "code": failure.code.as_str(), "message": failure.message, "hints": failure.hints });
             print_json(&json!({ "forum": 1, "command": command, "ok": false, "error": error }));
@@ -77,7 +160,17 @@ impl Ui {
         for hint in &failure.hints {
             text += &format!("\n  try: {hint}");
         }
-        write(&mut std::io::stderr(), &text);
+        self.write(&mut std::io::stderr(), &text);
+    }
+
+    /// A closed stream ends the talk, not the work.
+    fn write(&self, to: &mut impl std::io::Write, text: &str) {
+        let text = escape(text.trim_end());
+        if !text.is_empty() {
+            self.spinner.suspend(|| {
+                let _ = writeln!(to, "{}", if self.color { paint(&text) } else { text });
+            });
+        }
     }
 
     /// Prints help and versions as they are.
@@ -86,12 +179,31 @@ impl Ui {
     }
 }
 
-/// A closed stream ends the talk, not the work.
-fn write(to: &mut impl std::io::Write, text: &str) {
-    let text = escape(text.trim_end());
-    if !text.is_empty() {
-        let _ = writeln!(to, "{text}");
+/// Lines whose cells stand below each other, two blanks apart.
+#[must_use]
+pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: Vec<_> = (0..N).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}")).collect();
+        text += cells.join("  ").trim_end();
+        text.push('\n');
     }
+    text
+}
+
+/// Colours the word that a line begins with, where it is one of [`LABELS`].
+fn paint(text: &str) -> String {
+    let line = |line: &str| {
+        let word = line.trim_start();
+        let indent = &line[..line.len() - word.len()];
+        match LABELS.iter().find(|(label, _)| word.split(' ').next() == Some(label)) {
+            Some((label, code)) => format!("{indent}\u{1b}[{code}m{label}\u{1b}[0m{}", &word[label.len()..]),
+            None => line.to_owned(),
+        }
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn print_json(value: &Value) {
@@ -101,4 +213,14 @@ fn print_json(value: &Value) {
     let safe: String =
         text.chars().flat_map(|c| if hidden(c) { format!("\\u{:04x}", c as u32).chars().collect() } else { vec![c] }).collect();
     let _ = writeln!(std::io::stdout(), "{safe}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_label_at_the_beginning_is_coloured() {
+        assert_eq!(paint("error: x\n  try: y\nno error: z"), "\u{1b}[1;31merror:\u{1b}[0m x\n  \u{1b}[1;32mtry:\u{1b}[0m y\nno error: z");
+    }
 }

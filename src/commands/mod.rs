@@ -1,4 +1,85 @@
 //! VERBS: one file or folder a command. Each opens, decides, applies and reports.
 
+pub mod cache;
+pub mod config;
 pub mod fetch;
+mod originals;
+mod places;
 pub mod registry;
+pub mod remove;
+pub mod restore;
+pub mod search;
+pub mod shell;
+pub mod show;
+pub mod status;
+pub mod tree;
+pub mod verify;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::error::{Code, Failure};
+use crate::model::id::ComponentId;
+use crate::model::lockfile::{LOCK_FILE, Lock};
+use crate::model::path::RelPath;
+use crate::model::workspace_file::WORKSPACE_FILE;
+use crate::store::fs::journal::Recovered;
+use crate::store::kept::{Kept, KeptComponent};
+use crate::store::workspace::{Workspace, is_workspace};
+
+/// How a command that did its work ended: the exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done.
+    Done = 0,
+    /// The answer is no.
+    No = 3,
+}
+
+/// A component that went or came back (details, "JSON of the others").
+#[derive(Serialize)]
+struct Moved {
+    id: ComponentId,
+    path: RelPath,
+    /// Where the files that were replaced are kept; `null` where there were none.
+    kept_as: Option<PathBuf>,
+}
+
+impl Moved {
+    fn of(kept: &Kept, one: &KeptComponent) -> Self {
+        Self { id: one.id.clone(), path: one.path.clone(), kept_as: one.present.then(|| kept.place(&one.id)) }
+    }
+}
+
+/// Opens the workspace that the command runs in, and says what an interrupted run had left there.
+fn open_workspace(context: &Context) -> Result<Workspace> {
+    let ui = &context.ui;
+    let workspace = Workspace::open(&context.directory, context.state_dir()?, &|| ui.say("waiting for another forum in this workspace"))?;
+    match workspace.recovered {
+        Recovered::Nothing => {}
+        Recovered::Finished => ui.say("finished what an interrupted run had begun"),
+        Recovered::Discarded => ui.say("threw away what an interrupted run had begun"),
+    }
+    Ok(workspace)
+}
+
+/// As [`open_workspace`], for commands that make no sense without a workspace.
+fn open_existing(context: &Context) -> Result<Workspace> {
+    if !is_workspace(&context.directory) {
+        let message = format!("there is no {WORKSPACE_FILE} in {} or above", context.directory.display());
+        return Err(Failure::new(Code::NotFound, message).hint("forum fetch OWNER/NAME --registry URL").into());
+    }
+    open_workspace(context)
+}
+
+/// `--locked`: the lock must stay as it is.
+fn refuse_locked(context: &Context, workspace: &Workspace, lock: &Lock) -> Result<()> {
+    if context.locked && *lock != workspace.lock {
+        let message = format!("{LOCK_FILE} does not satisfy {WORKSPACE_FILE} and what was asked for, and must not change");
+        return Err(Failure::new(Code::Locked, message).hint("the same command without --locked and --frozen").into());
+    }
+    Ok(())
+}

@@ -105,6 +105,22 @@ impl Needs {
         self.tasks.is_empty() && self.environment.is_empty() && self.subprocesses.is_empty()
     }
 
+    /// One line for each, for people.
+    #[must_use]
+    pub fn lines(&self) -> String {
+        let mut text = String::new();
+        for task in &self.tasks {
+            text += format!("  task         {} {}", task.package, task.version).trim_end();
+            text.push('\n');
+        }
+        for (what, names) in [("environment", &self.environment), ("subprocess ", &self.subprocesses)] {
+            for name in names {
+                text += &format!("  {what}  {name}\n");
+            }
+        }
+        text
+    }
+
     /// Adds what `other` needs, each thing once, sorted.
     pub fn merge(&mut self, other: &Self) {
         self.tasks.extend_from_slice(&other.tasks);

@@ -19,6 +19,12 @@ pub struct RegistryFile {
     pub name: Name,
     /// What people call it.
     pub title: String,
+    /// Where its people talk.
+    pub discussion: String,
+    /// Licences that a component may have (SPDX ids); none: any.
+    pub licences: Vec<String>,
+    /// What a receiver should know before using anything.
+    pub disclaimer: String,
     /// How large a component may be.
     pub limits: Limits,
     /// Words that stand for each other in a search.
@@ -49,6 +55,12 @@ struct Raw {
     name: Name,
     #[serde(default)]
     title: String,
+    #[serde(default)]
+    discussion: String,
+    #[serde(default)]
+    licences: Vec<String>,
+    #[serde(default)]
+    disclaimer: String,
     min_forum: Option<Version>,
     #[serde(default)]
     limits: RawLimits,
@@ -105,7 +117,15 @@ impl RegistryFile {
             component: read("component", raw.limits.component, default.component)?,
             files: raw.limits.files.unwrap_or(default.files),
         };
-        Ok(Self { name: raw.name, title: raw.title, limits, synonyms: raw.synonyms })
+        Ok(Self {
+            name: raw.name,
+            title: raw.title,
+            discussion: raw.discussion,
+            licences: raw.licences,
+            disclaimer: raw.disclaimer,
+            limits,
+            synonyms: raw.synonyms,
+        })
     }
 }
 

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use semver::VersionReq;
-use toml_edit::{DocumentMut, InlineTable, Item, Table, Value};
+use serde::{Deserialize, Serialize};
+use toml_edit::{InlineTable, Item, Table, Value};
 
-use super::id::ComponentId;
-use super::lockfile::{has_conflict_markers, invalid};
+use super::id::{ComponentId, Name};
 use super::path::RelPath;
+use super::toml_document::{TomlDocument, set_value};
 use super::variables::{Answer, Answers};
 use crate::error::Failure;
 
@@ -17,10 +18,13 @@ pub const WORKSPACE_FILE: &str = "forum.toml";
 /// The file, with what it says.
 #[derive(Debug, Clone)]
 pub struct WorkspaceFile {
-    document: DocumentMut,
-    original: String,
+    document: TomlDocument,
+    /// Who we publish as.
+    pub owner: Option<Name>,
     /// Where components go.
     pub components_dir: RelPath,
+    /// Whether the file says so itself.
+    pub components_is_set: bool,
     /// Addresses of registries by name, as written.
     pub registries: BTreeMap<String, String>,
     /// What is wanted, and answers for dependencies.
@@ -28,7 +32,7 @@ pub struct WorkspaceFile {
 }
 
 /// One table `[components."owner/name"]`.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// The requirement; without one the entry only holds answers for a dependency.
     pub version: Option<VersionReq>,
@@ -40,21 +44,13 @@ pub struct Entry {
     pub variables: Answers,
 }
 
-fn fail(why: impl std::fmt::Display) -> Failure {
-    invalid(WORKSPACE_FILE, why.to_string().trim_end())
-}
-
-fn text<'a>(table: &'a dyn toml_edit::TableLike, place: &str, key: &str) -> Result<Option<&'a str>, Failure> {
-    table.get(key).map(|item| item.as_str().ok_or_else(|| fail(format!("{place} {key} is no string")))).transpose()
-}
-
-fn answers(item: &Item, place: &str) -> Result<Answers, Failure> {
-    let table = item.as_table_like().ok_or_else(|| fail(format!("{place} variables is no table")))?;
+fn answers(file: &TomlDocument, item: &Item, place: &str) -> Result<Answers, Failure> {
+    let table = item.as_table_like().ok_or_else(|| file.fail(format!("{place} variables is no table")))?;
     let mut answers = Answers::new();
     for (name, value) in table.iter() {
         let answer = value.as_str().map(|text| Answer::String(text.to_owned()));
         let answer = answer.or_else(|| value.as_integer().map(Answer::Integer)).or_else(|| value.as_bool().map(Answer::Boolean));
-        let answer = answer.ok_or_else(|| fail(format!("{place} variables: {name} is neither string nor integer nor boolean")))?;
+        let answer = answer.ok_or_else(|| file.fail(format!("{place} variables: {name} is neither string nor integer nor boolean")))?;
         answers.insert(name.to_owned(), answer);
     }
     Ok(answers)
@@ -73,12 +69,14 @@ impl Entry {
         self.variables.iter().all(|(name, answer)| applied.get(name) == Some(answer))
     }
 
-    fn read(place: &str, item: &Item) -> Result<Self, Failure> {
+    fn read(file: &TomlDocument, place: &str, item: &Item) -> Result<Self, Failure> {
+        let fail = |why: String| file.fail(why);
         let table = item.as_table_like().ok_or_else(|| fail(format!("{place} is no table")))?;
-        let version = text(table, place, "version")?.map(str::parse).transpose().map_err(|e| fail(format!("{place} version: {e}")))?;
-        let path = text(table, place, "path")?.map(str::parse).transpose().map_err(|e| fail(format!("{place}: {e}")))?;
-        let variables = table.get("variables").map(|item| answers(item, place)).transpose()?.unwrap_or_default();
-        Ok(Self { version, registry: text(table, place, "registry")?.map(str::to_owned), path, variables })
+        let text = |key: &str| file.text(table, place, key);
+        let version = text("version")?.map(str::parse).transpose().map_err(|e| fail(format!("{place} version: {e}")))?;
+        let path = text("path")?.map(str::parse).transpose().map_err(|e| fail(format!("{place}: {e}")))?;
+        let variables = table.get("variables").map(|item| answers(file, item, place)).transpose()?.unwrap_or_default();
+        Ok(Self { version, registry: text("registry")?.map(str::to_owned), path, variables })
     }
 }
 
@@ -88,36 +86,24 @@ impl WorkspaceFile {
     /// # Errors
     /// [`crate::error::Code::InvalidWorkspace`] for conflict markers and for all that cannot be understood.
     pub fn parse(bytes: &[u8]) -> Result<Self, Failure> {
-        let original = std::str::from_utf8(bytes).map_err(|_| fail("is not UTF-8"))?;
-        if has_conflict_markers(original) {
-            return Err(fail("has conflict markers from a merge").hint("settle the conflict in forum.toml, then `forum fetch`"));
+        let document = TomlDocument::parse(WORKSPACE_FILE, bytes)?;
+        let (mut owner, mut components_dir) = (None, None);
+        if let Some(workspace) = document.table("workspace")? {
+            let text = |key: &str| document.text(workspace, "[workspace]", key);
+            owner = text("owner")?.map(str::parse).transpose().map_err(|e| document.fail(format!("[workspace] owner: {e}")))?;
+            if let Some(path) = text("components")? {
+                components_dir = Some(path.parse().map_err(|e| document.fail(format!("[workspace] components: {e}")))?);
+            }
         }
-        let document: DocumentMut = original.parse().map_err(fail)?;
-        let mut file = Self {
-            components_dir: "components".parse().expect("a path"),
-            registries: BTreeMap::new(),
-            components: BTreeMap::new(),
-            original: original.to_owned(),
-            document: DocumentMut::new(),
-        };
-        if let Some(workspace) = document.get("workspace").and_then(Item::as_table_like)
-            && let Some(path) = text(workspace, "[workspace]", "components")?
-        {
-            file.components_dir = path.parse().map_err(|e| fail(format!("[workspace] components: {e}")))?;
-        }
-        for (name, item) in tables(&document, "registries")? {
-            let place = format!("[registries.{name}]");
-            let table = item.as_table_like().ok_or_else(|| fail(format!("{place} is no table")))?;
-            let url = text(table, &place, "url")?.ok_or_else(|| fail(format!("{place} has no url")))?;
-            file.registries.insert(name.to_owned(), url.to_owned());
-        }
-        for (name, item) in tables(&document, "components")? {
+        let mut components = BTreeMap::new();
+        for (name, item) in document.tables("components")? {
             let place = format!("[components.\"{}\"]", name.escape_debug());
-            let id = name.parse().map_err(|e| fail(format!("{place}: {e}")))?;
-            file.components.insert(id, Entry::read(&place, item)?);
+            let id = name.parse().map_err(|e| document.fail(format!("{place}: {e}")))?;
+            components.insert(id, Entry::read(&document, &place, item)?);
         }
-        file.document = document;
-        Ok(file)
+        let components_is_set = components_dir.is_some();
+        let components_dir = components_dir.unwrap_or_else(|| "components".parse().expect("a path"));
+        Ok(Self { owner, components_dir, components_is_set, registries: document.registries()?, components, document })
     }
 
     /// Whether a component is wanted here.
@@ -133,36 +119,33 @@ impl WorkspaceFile {
     pub fn path_of(&self, id: &ComponentId) -> Result<RelPath, Failure> {
         match self.components.get(id).and_then(|entry| entry.path.clone()) {
             Some(path) => Ok(path),
-            None => format!("{}/{id}", self.components_dir).parse().map_err(fail),
+            None => format!("{}/{id}", self.components_dir).parse().map_err(|e| self.document.fail(e)),
         }
     }
 
     /// Names a registry.
     pub fn set_registry(&mut self, name: &str, url: &str) {
         self.registries.insert(name.to_owned(), url.to_owned());
-        let mut table = Table::new();
-        table["url"] = toml_edit::value(url);
-        implicit(&mut self.document, "registries").insert(name, Item::Table(table));
+        self.document.set_registry(name, url);
+    }
+
+    /// Forgets a registry.
+    pub fn remove_registry(&mut self, name: &str) {
+        self.registries.remove(name);
+        self.document.remove("registries", name);
     }
 
     /// Writes a wish down, or changes the keys of one that differ.
     pub fn set_component(&mut self, id: &ComponentId, entry: &Entry) {
         let old = self.components.insert(id.clone(), entry.clone()).unwrap_or_default();
-        let components = implicit(&mut self.document, "components");
+        let components = self.document.table_mut("components");
         let name = id.to_string();
         let item = components.entry(&name).or_insert_with(|| Item::Table(Table::new()));
         let Some(table) = item.as_table_like_mut() else { return };
-        let mut set = |key: &str, changed: bool, value: Option<Value>| {
-            let Some(value) = value.filter(|_| changed) else { return };
-            match table.get_mut(key).and_then(Item::as_value_mut) {
-                // A comment behind the value is a person's, and stays.
-                Some(present) => {
-                    let decor = present.decor().clone();
-                    *present = value;
-                    *present.decor_mut() = decor;
-                }
-                None => drop(table.insert(key, Item::Value(value))),
-            }
+        let mut set = |key: &str, changed: bool, value: Option<Value>| match value {
+            _ if !changed => {}
+            Some(value) => set_value(table, key, value),
+            None => drop(table.remove(key)),
         };
         set("version", old.version != entry.version, entry.version.as_ref().map(|v| v.to_string().into()));
         set("registry", old.registry != entry.registry, entry.registry.clone().map(Value::from));
@@ -174,20 +157,13 @@ impl WorkspaceFile {
     /// Takes a wish out.
     pub fn remove_component(&mut self, id: &ComponentId) {
         self.components.remove(id);
-        if let Some(components) = self.document.get_mut("components").and_then(Item::as_table_like_mut) {
-            components.remove(&id.to_string());
-        }
+        self.document.remove("components", &id.to_string());
     }
 
     /// The text of the file, with the line ends that it had.
     #[must_use]
     pub fn render(&self) -> String {
-        let text = self.document.to_string();
-        let plain = text.replace("\r\n", "\n");
-        if plain == self.original.replace("\r\n", "\n") {
-            return self.original.clone();
-        }
-        if self.original.contains("\r\n") { plain.replace('\n', "\r\n") } else { text }
+        self.document.render()
     }
 }
 
@@ -198,23 +174,6 @@ fn inline(answers: &Answers) -> InlineTable {
         Answer::String(text) => Value::from(text),
     };
     answers.iter().map(|(name, answer)| (name.as_str(), value(answer))).collect()
-}
-
-fn tables<'a>(document: &'a DocumentMut, key: &str) -> Result<Vec<(&'a str, &'a Item)>, Failure> {
-    let Some(item) = document.get(key) else { return Ok(Vec::new()) };
-    let table = item.as_table_like().ok_or_else(|| fail(format!("`{key}` is no table")))?;
-    Ok(table.iter().collect())
-}
-
-/// The table `key`, made without a header of its own where there is none.
-fn implicit<'a>(document: &'a mut DocumentMut, key: &str) -> &'a mut dyn toml_edit::TableLike {
-    let make = || {
-        let mut table = Table::new();
-        table.set_implicit(true);
-        Item::Table(table)
-    };
-    let item = document.entry(key).or_insert_with(make);
-    item.as_table_like_mut().expect("`parse` has refused what is no table")
 }
 
 #[cfg(test)]

@@ -1,7 +1,11 @@
 //! PLACES: the only code with disk, network and Git. It never prints.
 
+pub mod cache;
 pub mod fs;
+pub mod interrupt;
+pub mod kept;
 pub mod memory;
+mod objects;
 pub mod registry;
 pub mod search_index;
 pub mod settings;

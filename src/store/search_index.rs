@@ -7,12 +7,16 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::fs::atomic::write_atomic;
 use super::fs::dir::Readers;
+use super::fs::read_small;
 use crate::model::digest::ObjectId;
 use crate::model::search::{Document, PREFIX_LENGTH, Records, SearchIndex};
+
+/// The most that is read of what an index leaves out, in bytes.
+const MOST_LEFT_OUT: u64 = 1 << 20;
 
 /// The index at `path`, where it is whole and shows the state of the registry named by `key`.
 ///
@@ -73,20 +77,35 @@ impl Records for RecordsInFile {
     }
 }
 
+/// What the index at `path` leaves out, a line for each component.
+#[must_use]
+pub fn left_out(path: &Path) -> Vec<String> {
+    let lines = read_small(&left_out_file(path), MOST_LEFT_OUT).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
+    lines.unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+fn left_out_file(path: &Path) -> PathBuf {
+    path.with_extension("left-out")
+}
+
 /// Builds the index of these documents, puts it in place of what is at `path`, and gives it back.
 ///
 /// # Errors
 /// When the documents do not fit an index, or the cache cannot be written.
-pub fn save(path: &Path, key: &str, documents: &[Document]) -> anyhow::Result<SearchIndex> {
+pub fn save(path: &Path, key: &str, documents: &[Document], left_out: &[String]) -> anyhow::Result<SearchIndex> {
     let bytes = SearchIndex::build(key, documents)?;
+    // First, so that an index never stands beside the lines of an earlier one for long.
+    if left_out.is_empty() {
+        let _ = fs::remove_file(left_out_file(path));
+    } else {
+        write_atomic(&left_out_file(path), left_out.join("\n").as_bytes(), Readers::Owner)?;
+    }
     write_atomic(path, &bytes, Readers::Owner)?;
     Ok(SearchIndex::open(bytes)?)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
     use crate::model::index::Card;
 
@@ -121,10 +140,10 @@ mod tests {
         let scratch = Scratch::new("key");
         let path = scratch.0.join("search").join("registry.idx");
         assert!(load_any(&path).is_none());
-        save(&path, "one", &[document("aa/bb")]).expect("written");
+        save(&path, "one", &[document("aa/bb")], &[]).expect("written");
         assert_eq!(load(&path, "one").expect("there").len(), 1);
         assert!(load(&path, "two").is_none());
-        save(&path, "two", &[document("aa/bb"), document("aa/cc")]).expect("written again");
+        save(&path, "two", &[document("aa/bb"), document("aa/cc")], &[]).expect("written again");
         let index = load(&path, "two").expect("there");
         assert_eq!((index.len(), index.document(1).expect("whole").id.to_string()), (2, "aa/cc".to_owned()));
         assert_eq!(known_documents(&path).len(), 1, "by blob");
@@ -136,7 +155,7 @@ mod tests {
     fn what_is_damaged_counts_as_absent() {
         let scratch = Scratch::new("damaged");
         let path = scratch.0.join("registry.idx");
-        save(&path, "one", &[document("aa/bb")]).expect("written");
+        save(&path, "one", &[document("aa/bb")], &[]).expect("written");
         let mut bytes = fs::read(&path).expect("read");
         *bytes.last_mut().expect("not empty") ^= 1;
         fs::write(&path, &bytes).expect("written");
@@ -151,7 +170,7 @@ mod tests {
         assert!(load(&path, "one").is_none() && known_documents(&path).is_empty());
         fs::write(&path, b"").expect("written");
         assert!(load_any(&path).is_none());
-        save(&path, "one", &[document("aa/bb")]).expect("healed");
+        save(&path, "one", &[document("aa/bb")], &[]).expect("healed");
         assert!(load(&path, "one").is_some());
         assert!(load_any(&scratch.0).is_none(), "a directory is no index");
     }
@@ -162,7 +181,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let scratch = Scratch::new("private");
         let path = scratch.0.join("search").join("registry.idx");
-        save(&path, "one", &[]).expect("written");
+        save(&path, "one", &[], &[]).expect("written");
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
         assert_eq!((mode(&scratch.0.join("search")), mode(&path)), (0o700, 0o600));
     }

@@ -1,13 +1,16 @@
 //! A workspace on the disk: where it is, what lies in it, and whether that is still what was fetched.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
 use super::fs::dir::{Dir, EntryPath, Kind, Limits};
-use super::fs::journal::{self, Recovered};
+use super::fs::journal::{self, Recovered, Transaction};
 use super::fs::lock::WorkspaceLock;
+use super::fs::{read_small, remove_if_empty};
 use crate::error::{Code, Failure};
+use crate::model::id::{ComponentId, IdOrName};
 use crate::model::lockfile::{LOCK_FILE, Lock, LockEntry};
 use crate::model::path::RelPath;
 use crate::model::workspace_file::{WORKSPACE_FILE, WorkspaceFile};
@@ -20,8 +23,10 @@ const MAX_FILE: u64 = 32 << 20;
 pub struct Workspace {
     /// Its directory.
     pub root: PathBuf,
-    /// What is wanted.
+    /// What is wanted; a command may change it before it is written.
     pub file: WorkspaceFile,
+    /// What was wanted when the command began.
+    pub file_before: WorkspaceFile,
     /// What is there.
     pub lock: Lock,
     /// What an interrupted run had left, and what became of it.
@@ -41,10 +46,37 @@ pub enum State {
     Adapted,
 }
 
+/// A file in a component's directory.
+pub struct FoundFile {
+    /// Where, below that directory; `None` for a name that could not be published.
+    pub path: Option<RelPath>,
+    /// The same for messages.
+    pub shown: String,
+    /// What it holds; `None` for links and special files.
+    pub bytes: Option<Vec<u8>>,
+    /// Whether it may be executed; `None` where the file system does not say.
+    pub executable: Option<bool>,
+}
+
 /// The nearest directory upwards from `start` that has a `forum.toml`, else `start`.
 #[must_use]
 pub fn root_of(start: &Path) -> PathBuf {
     start.ancestors().find(|dir| dir.join(WORKSPACE_FILE).is_file()).unwrap_or(start).to_path_buf()
+}
+
+/// Whether `start` lies in a workspace.
+#[must_use]
+pub fn is_workspace(start: &Path) -> bool {
+    root_of(start).join(WORKSPACE_FILE).is_file()
+}
+
+/// `forum.toml` alone, for commands that only read it.
+///
+/// # Errors
+/// [`Code::InvalidWorkspace`] where it cannot be read.
+pub fn read_file(start: &Path) -> Result<WorkspaceFile> {
+    let bytes = read_small(&root_of(start).join(WORKSPACE_FILE), MAX_FILE)?;
+    Ok(WorkspaceFile::parse(&bytes.unwrap_or_default())?)
 }
 
 impl Workspace {
@@ -63,7 +95,7 @@ impl Workspace {
             Some(bytes) => Lock::parse(&bytes)?,
             None => Lock::default(),
         };
-        Ok(Self { root, file, lock, recovered, dir, _held: held })
+        Ok(Self { root, file_before: file.clone(), file, lock, recovered, dir, _held: held })
     }
 
     /// Compares a component's directory with its lock entry.
@@ -71,22 +103,43 @@ impl Workspace {
     /// # Errors
     /// When it cannot be read, or a link or file stands in its place.
     pub fn state(&self, entry: &LockEntry) -> Result<State> {
-        let Some(dir) = self.dir.find_below(&entry.path).with_context(|| entry.id.to_string())? else { return Ok(State::Missing) };
+        if self.directory(&entry.path).with_context(|| entry.id.to_string())?.is_none() {
+            return Ok(State::Missing);
+        }
         let mut files = Vec::new();
-        for found in dir.list(Limits::default())? {
-            match (found.kind, found.path) {
-                (Kind::Dir, _) => {}
-                (Kind::File { executable, .. }, EntryPath::Valid(path)) => {
-                    if cfg!(unix) && executable != entry.executable.contains(&path) {
-                        return Ok(State::Adapted);
-                    }
-                    let bytes = dir.read(&path, u64::MAX)?.unwrap_or_default();
-                    files.push((path.clone(), file_digests(&bytes, entry.pieces.get(&path).map(Vec::as_slice))));
+        for found in self.files(entry)? {
+            match (found.path, found.bytes) {
+                (Some(path), Some(bytes)) if found.executable.is_none_or(|x| x == entry.executable.contains(&path)) => {
+                    let digests = file_digests(&bytes, entry.pieces.get(&path).map(Vec::as_slice));
+                    files.push((path, digests));
                 }
                 _ => return Ok(State::Adapted),
             }
         }
         Ok(if matches(&files, &entry.written) { State::Clean } else { State::Adapted })
+    }
+
+    /// The files of a component as they lie in the workspace; none where its directory is missing.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a link or file stands in its place.
+    pub fn files(&self, entry: &LockEntry) -> Result<Vec<FoundFile>> {
+        let Some(dir) = self.directory(&entry.path).with_context(|| entry.id.to_string())? else { return Ok(Vec::new()) };
+        let mut files = Vec::new();
+        for found in dir.list(Limits::default())? {
+            let shown = found.path.to_string();
+            let native = found.path.native();
+            let path = if let EntryPath::Valid(path) = found.path { Some(path) } else { None };
+            match found.kind {
+                Kind::Dir => {}
+                Kind::File { executable, .. } => {
+                    let bytes = dir.read_native(&native, u64::MAX)?;
+                    files.push(FoundFile { path, shown, bytes, executable: cfg!(unix).then_some(executable) });
+                }
+                Kind::Link | Kind::Special => files.push(FoundFile { path, shown, bytes: None, executable: None }),
+            }
+        }
+        Ok(files)
     }
 
     /// Refuses a destination at which something lies already.
@@ -104,6 +157,62 @@ impl Workspace {
             return Err(failure.hint(format!("forum fetch {component} --path OTHER-DIRECTORY")).into());
         }
         Ok(())
+    }
+
+    /// The full id of a component that is here or wanted here.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] with what is here, [`Code::Ambiguous`] for a short name that several have.
+    pub fn find(&self, typed: &IdOrName) -> Result<ComponentId> {
+        let ids: BTreeSet<_> = self.lock.components.keys().chain(self.file.components.keys()).collect();
+        let means = |id: &ComponentId| match typed {
+            IdOrName::Id(typed) => typed == id,
+            IdOrName::Short(name) => name == id.name(),
+        };
+        let found: Vec<_> = ids.iter().filter(|id| means(id)).collect();
+        match found.as_slice() {
+            [id] => Ok((**id).clone()),
+            [] => {
+                let failure = Failure::new(Code::NotFound, format!("{typed} is not in this workspace ({})", self.root.display()));
+                Err(failure.hint("forum status").into())
+            }
+            several => {
+                let names: Vec<_> = several.iter().map(ToString::to_string).collect();
+                let failure = Failure::new(Code::Ambiguous, format!("several components here are called `{typed}`: {}", names.join(", ")));
+                Err(failure.hint(format!("name one of them whole: {}", names[0])).into())
+            }
+        }
+    }
+
+    /// Adds `forum.toml` and `forum.lock` to a change, as far as they differ from what is there.
+    ///
+    /// # Errors
+    /// When they cannot be staged.
+    pub fn stage(&self, change: &mut Transaction, lock: &Lock) -> Result<()> {
+        change.stage_file(&WORKSPACE_FILE.parse()?, self.file.render().as_bytes())?;
+        if *lock != self.lock || !self.root.join(LOCK_FILE).exists() {
+            change.stage_file(&LOCK_FILE.parse()?, lock.render().as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Removes the directories above a path that became empty, as far as they lie in the workspace.
+    pub fn remove_empty_above(&self, path: &RelPath) {
+        let mut above = path.parent();
+        while let Some(dir) = above {
+            if self.dir.find_below(&dir).is_ok_and(|found| found.is_some()) {
+                remove_if_empty(&self.root.join(dir.to_path()));
+            }
+            above = dir.parent();
+        }
+    }
+
+    /// The directory at a path, if it is there.
+    ///
+    /// # Errors
+    /// A link or file on the way or in its place.
+    pub fn directory(&self, path: &RelPath) -> Result<Option<Dir>> {
+        self.dir.find_below(path)
     }
 
     /// A file of a component as it lies in the workspace.

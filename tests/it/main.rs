@@ -1,11 +1,14 @@
 //! Black-box tests through the program: real repositories, real servers on
 //! loopback, a sandbox of its own for each test. One file a topic.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+#![expect(clippy::disallowed_methods, reason = "tests start the program, git and servers, in an environment that they set")]
 #![expect(clippy::type_complexity, clippy::struct_field_names, reason = "tables of cases read best in one place")]
 
 #[expect(dead_code, reason = "the registry builder covers the whole format, of which the tests so far use a part")]
 mod support;
 
+mod architecture;
+mod cache;
 mod concurrency;
 mod faults;
 mod fetch;
@@ -14,7 +17,12 @@ mod integrity;
 mod json;
 mod kamelets;
 mod kinds;
+mod look;
 #[cfg(unix)]
 mod places;
+mod readme;
+mod registries;
+mod restore;
+mod schema;
 mod servers;
 mod variables;

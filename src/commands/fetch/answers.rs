@@ -121,11 +121,15 @@ impl Given {
 
 /// Asks for each variable on the terminal, the default proposed.
 pub(super) fn ask(ui: &Ui, id: &ComponentId, variables: &Variables, answers: &mut Answers) -> Result<()> {
+    ui.end_progress();
     for (name, variable) in variables.iter().filter(|(name, _)| !answers.contains_key(*name)).collect::<Vec<_>>() {
         let label = escape(&format!("{id}: {}", variable.prompt.as_ref().unwrap_or(name)));
         let text = loop {
             let text = if variable.is_secret() {
                 inquire::Password::new(&label).without_confirmation().prompt()
+            } else if let [_, ..] = variable.choices.as_slice() {
+                let proposed = variable.default.as_ref().and_then(|d| variable.choices.iter().position(|c| *c == d.to_string()));
+                inquire::Select::new(&label, variable.choices.clone()).with_starting_cursor(proposed.unwrap_or_default()).prompt()
             } else {
                 let proposed = variable.default.as_ref().map(ToString::to_string).unwrap_or_default();
                 let prompt = inquire::Text::new(&label).with_default(&proposed);

@@ -4,7 +4,6 @@
 //! ([`plan`]) → verified and rendered files → one [`Transaction`] for directories, `forum.toml` and `forum.lock`.
 
 mod answers;
-mod places;
 mod plan;
 mod report;
 
@@ -15,18 +14,20 @@ use anyhow::Result;
 use semver::VersionReq;
 
 use self::answers::Given;
-use self::places::Places;
-use self::plan::{Planned, Step};
+use self::plan::{Asked, Planned, Step};
 use self::report::FetchReport;
+use super::places::{self, Places};
+use super::{Outcome, open_workspace, refuse_locked};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::id::{ComponentId, IdOrName};
-use crate::model::lockfile::{LOCK_FILE, Lock, LockEntry};
+use crate::model::lockfile::{Lock, LockEntry};
 use crate::model::resolve::{Catalog as _, Resolution, Wish, resolve};
-use crate::model::workspace_file::{Entry, WORKSPACE_FILE};
-use crate::store::fs::journal::{Expectation, Recovered, Transaction};
+use crate::model::workspace_file::Entry;
+use crate::store::fs::journal::{Expectation, Transaction};
 use crate::store::fs::{make_directory, remove_if_empty};
+use crate::store::kept::KeptCopies;
 use crate::store::registry::Registry;
 use crate::store::workspace::{State, Workspace};
 
@@ -52,6 +53,9 @@ pub struct Args {
     /// Put the component here, relative to the current directory
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
+    /// Throw away the local changes of the components named (forum restore ID brings them back)
+    #[arg(long)]
+    force: bool,
     /// Say what would come, and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -61,13 +65,13 @@ pub struct Args {
 ///
 /// # Errors
 /// As the contract's section 6; the workspace is then as it was.
-pub fn run(context: &Context, args: &Args) -> Result<()> {
+pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let made = Made::directory(context)?;
     let outcome = fetch(context, args);
     if outcome.is_err() {
         made.undo();
     }
-    outcome
+    outcome.map(|()| Outcome::Done)
 }
 
 /// A directory that `-C` made, which goes again when nothing comes of it.
@@ -91,13 +95,10 @@ impl Made {
 
 fn fetch(context: &Context, args: &Args) -> Result<()> {
     let ui = &context.ui;
-    let waiting = || ui.say("waiting for another forum in this workspace");
-    let mut workspace = Workspace::open(&context.directory, context.state_dir()?, &waiting)?;
-    match workspace.recovered {
-        Recovered::Nothing => {}
-        Recovered::Finished => ui.say("finished what an interrupted run had begun"),
-        Recovered::Discarded => ui.say("threw away what an interrupted run had begun"),
+    if args.force && args.ids.is_empty() {
+        fail!(Code::Usage, "--force goes with the components whose local changes are to be thrown away");
     }
+    let mut workspace = open_workspace(context)?;
     let given = Given::read(context, args)?;
     let typed = args.ids.iter().map(|word| parse_word(word)).collect::<Result<Vec<_>>>()?;
     let mut places = Places::new(context, &workspace, typed.iter().map(|word| word.0.clone()).collect())?;
@@ -107,26 +108,21 @@ fn fetch(context: &Context, args: &Args) -> Result<()> {
         return Err(failure.hint("forum fetch OWNER/NAME --registry URL").into());
     }
     given.check_targets(&named)?;
-    let settled = if given.is_empty() { plan::settled(&workspace, &places)? } else { None };
+    let settled = if given.is_empty() && !args.force { plan::settled(&workspace, &places)? } else { None };
     let planned = match settled {
         Some(planned) => planned,
         None => {
             let targets = choose(&workspace, &mut places, &named)?;
-            plan::plan(context, &mut workspace, &mut places, &targets, &given, &named)?
+            let asked = Asked { named: &named, force: args.force };
+            plan::plan(context, &mut workspace, &mut places, &targets, &given, asked)?
         }
     };
     places.notes().iter().for_each(|note| ui.say(note));
     let lock = Lock { components: planned.iter().map(|one| (one.entry.id.clone(), one.entry.clone())).collect() };
-    if context.locked && lock != workspace.lock {
-        let failure = Failure::new(
-            Code::Locked,
-            format!("{LOCK_FILE} does not satisfy {WORKSPACE_FILE} and what was asked for, and must not change"),
-        );
-        return Err(failure.hint("forum fetch").into());
-    }
+    refuse_locked(context, &workspace, &lock)?;
     let report = FetchReport::new(&workspace, &planned, args.dry_run);
     if !args.dry_run {
-        apply(&workspace, &planned, &lock)?;
+        apply(context, &workspace, &planned, &lock)?;
     }
     report.say_notes(ui);
     ui.report("fetch", &report);
@@ -243,7 +239,24 @@ fn refuse_removed(registry: &Registry, workspace: &Workspace, entry: &LockEntry)
     Ok(())
 }
 
-fn apply(workspace: &Workspace, planned: &[Planned], lock: &Lock) -> Result<()> {
+/// Writes everything in one change. What it replaces is kept first.
+fn apply(context: &Context, workspace: &Workspace, planned: &[Planned], lock: &Lock) -> Result<()> {
+    let replaced = |one: &&Planned| matches!(one.step, Step::Write { new: false, .. });
+    let ids: Vec<_> = planned.iter().filter(replaced).map(|one| &one.entry.id).collect();
+    let kept = if ids.is_empty() {
+        None
+    } else {
+        let copies = KeptCopies::of(context.state_dir()?, &workspace.root);
+        Some(copies.keep(workspace, "fetch", context.settings.now, &ids)?)
+    };
+    let done = write(workspace, planned, lock);
+    if let (Err(_), Some(kept)) = (&done, kept) {
+        kept.forget();
+    }
+    done
+}
+
+fn write(workspace: &Workspace, planned: &[Planned], lock: &Lock) -> Result<()> {
     let mut change = Transaction::begin(&workspace.root)?;
     for one in planned {
         let Step::Write { files, new } = &one.step else { continue };
@@ -256,9 +269,6 @@ fn apply(workspace: &Workspace, planned: &[Planned], lock: &Lock) -> Result<()> 
         }
         tree.finish()?;
     }
-    change.stage_file(&WORKSPACE_FILE.parse()?, workspace.file.render().as_bytes())?;
-    if *lock != workspace.lock || !workspace.root.join(LOCK_FILE).exists() {
-        change.stage_file(&LOCK_FILE.parse()?, lock.render().as_bytes())?;
-    }
+    workspace.stage(&mut change, lock)?;
     change.commit()
 }

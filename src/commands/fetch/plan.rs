@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 
 use super::answers::{Given, ask};
-use super::places::Places;
+use crate::commands::places::Places;
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::formats::render::{files_named, render};
@@ -27,6 +27,15 @@ pub(super) struct Target {
     pub(super) chosen: Chosen,
     pub(super) registry: String,
     pub(super) requested: bool,
+}
+
+/// What the command line says of components.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// Those that it names.
+    pub(super) named: &'a [ComponentId],
+    /// Whether their local changes are thrown away.
+    pub(super) force: bool,
 }
 
 /// What is done for it.
@@ -103,11 +112,11 @@ pub(super) fn plan(
     places: &mut Places<'_>,
     targets: &[Target],
     given: &Given,
-    named: &[ComponentId],
+    asked: Asked<'_>,
 ) -> Result<Vec<Planned>> {
     let (mut drafts, mut missing) = (Vec::new(), Vec::new());
     for target in targets {
-        let draft = draft(context, workspace, places, target, given, named.contains(&target.id))?;
+        let draft = draft(context, workspace, places, target, given, asked)?;
         if let Some(prepared) = &draft.prepared
             && let Err(names) = complete(&prepared.manifest.variables, &prepared.answers)
         {
@@ -143,10 +152,11 @@ fn draft(
     places: &mut Places<'_>,
     target: &Target,
     given: &Given,
-    named: bool,
+    asked: Asked<'_>,
 ) -> Result<Draft> {
     let Target { id, chosen, registry, .. } = target;
     let record = &chosen.record;
+    let named = asked.named.contains(id);
     let wish = workspace.file.components.get(id).cloned().unwrap_or_default();
     let path = workspace.file.path_of(id)?;
     let old = workspace.lock.components.get(id).filter(|entry| entry.path == path);
@@ -161,7 +171,8 @@ fn draft(
     }
     let same = |entry: &LockEntry| entry.version == record.version && wish.answers_hold(&entry.answers);
     let settled = old.is_some_and(same) && !given.concerns(id, named);
-    if state == Some(State::Clean) && settled || state == Some(State::Adapted) {
+    let forced = asked.force && named;
+    if state == Some(State::Clean) && settled || state == Some(State::Adapted) && !forced {
         return Ok(Draft { path, url, state, prepared: None });
     }
     let content = places.open(registry)?.content(id, record)?;
@@ -242,7 +253,7 @@ fn finish(workspace: &Workspace, target: &Target, draft: Draft) -> Result<Planne
     // Where several secrets stand in one file, the first way to divide it is as good as any: all are tried later.
     entry.written = digest(sums.iter().filter_map(|(path, sums)| Some((*path, *sums.first()?))));
     entry.executable.sort();
-    let step = Step::Write { files, new: !matches!(draft.state, Some(State::Clean)) };
+    let step = Step::Write { files, new: !matches!(draft.state, Some(State::Clean | State::Adapted)) };
     Ok(Planned { entry, registry: target.registry.clone(), step, needs: manifest.needs, yanked })
 }
 

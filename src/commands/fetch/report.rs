@@ -48,6 +48,9 @@ impl FetchReport {
                 let note = "it has your changes, so it stays as it is; bringing a newer version into it is the task of `forum update`, which is not built yet";
                 report.notes.push(format!("note: {} stays at {} instead of {version}: {note}", entry.id, entry.version));
             }
+            if matches!(one.step, Step::Write { new: false, .. }) && !dry_run {
+                report.notes.push(format!("note: what {0} was before is kept: forum restore {0}", entry.id));
+            }
             report.needs.merge(&one.needs);
             report.components.push(Row {
                 id: entry.id.to_string(),
@@ -84,15 +87,7 @@ impl Report for FetchReport {
         }
         if !self.needs.is_empty() {
             text += "\nBefore it can run, the platform must have:\n";
-            for task in &self.needs.tasks {
-                text += &format!("  task         {} {}\n", task.package, task.version);
-            }
-            for name in &self.needs.environment {
-                text += &format!("  environment  {name}\n");
-            }
-            for name in &self.needs.subprocesses {
-                text += &format!("  subprocess   {name}\n");
-            }
+            text += &self.needs.lines();
         }
         if self.components.iter().any(|row| row.action == "added") && !self.dry_run {
             text += "\nIt comes as is: a starting point to adapt. Read its README.md first.\n";

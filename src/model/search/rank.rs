@@ -21,12 +21,12 @@ pub struct Hit {
 }
 
 impl SearchIndex {
-    /// All documents that match, best first. Without words: by id.
+    /// All documents that match, best first; of equally good ones those that more organisations use.
     #[must_use]
     pub fn search(&self, query: &Query, synonyms: &Synonyms) -> Vec<Hit> {
         let terms = terms(&query.words, synonyms);
-        let ranked = query.words.iter().any(|word| !word.trim().is_empty());
-        if ranked && terms.is_empty() {
+        let typed = query.words.iter().any(|word| !word.trim().is_empty());
+        if typed && terms.is_empty() {
             // Something was typed that no text is searched for, such as `!`.
             return Vec::new();
         }
@@ -41,9 +41,7 @@ impl SearchIndex {
         let filter = Filter::new(self, query);
         let found = scores.into_iter().enumerate().filter(|(position, score)| *score > 0 && filter.lets_pass(*position));
         let mut hits: Vec<_> = found.map(|(position, score)| Hit { score, adopters: self.adopters(position), position }).collect();
-        if ranked {
-            hits.sort_unstable_by_key(|hit| (std::cmp::Reverse((hit.score, hit.adopters)), hit.position));
-        }
+        hits.sort_unstable_by_key(|hit| (std::cmp::Reverse((hit.score, hit.adopters)), hit.position));
         hits
     }
 

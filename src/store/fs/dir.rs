@@ -267,6 +267,13 @@ impl Dir {
         Ok(Some(bytes))
     }
 
+    /// The text of a symbolic link; where it leads is not looked at.
+    pub(super) fn read_link_native(&self, below: &Path) -> Result<PathBuf> {
+        let name = Path::new(below.file_name().unwrap_or_default());
+        let above = self.create_parts(below.parent().unwrap_or(Path::new("")), Readers::Everyone)?;
+        above.inner.read_link_contents(name).with_context(|| above.doing("reading the link", name))
+    }
+
     /// Everything below, sorted; directories come before what they hold.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ use crate::error::Code;
 use crate::fail;
 use crate::model::digest::FileMode;
 use crate::model::path::{RelPath, collision_key};
+use crate::store::interrupt;
 
 const IGNORE_ALL: &[u8] = b"*\n";
 /// From this number of files on, one sync of the file system is faster than one for each.
@@ -167,6 +168,7 @@ impl Transaction {
             return self.clean();
         }
         self.sync_stages()?;
+        interrupt::check()?;
         let journal = Journal::new(self.missing_parents()?, self.areas.clone(), self.operations.clone());
         journal.write(forum)?;
         let change = Change { workspace: &self.workspace, forum, journal: &journal };
@@ -360,7 +362,29 @@ impl StagedTree<'_> {
         self.root.create_parts(path, Readers::Everyone).map(|_| ())
     }
 
+    /// Copies everything below a directory as the receiver had it, odd names and links too.
+    ///
+    /// # Errors
+    /// A named pipe, socket or device, which has no content to copy; and as [`Self::write_native`].
+    pub fn copy_from(&mut self, from: &Dir) -> Result<()> {
+        for entry in from.list(Limits { entries: usize::MAX, depth: usize::MAX })? {
+            let path = entry.path.native();
+            match entry.kind {
+                Kind::Dir => self.directory_native(&path)?,
+                Kind::Link => self.link_native(&path, &from.read_link_native(&path)?)?,
+                Kind::Special => fail!(Code::Occupied, "{} is {}, of which no copy can be kept", from.show(&path), entry.kind),
+                Kind::File { executable, .. } => {
+                    let mode = if executable { FileMode::Executable } else { FileMode::Regular };
+                    let bytes = from.read_native(&path, u64::MAX)?.unwrap_or_default();
+                    self.write_native(&path, mode, &bytes)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn enter(&mut self, path: &Path) -> Result<PathBuf> {
+        interrupt::check()?;
         let all = parts(path)?;
         let Some((name, above)) = all.split_last() else { fail!(Code::UnsafeContent, "a file without a name cannot be written") };
         let above: PathBuf = above.iter().collect();

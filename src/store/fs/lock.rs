@@ -4,10 +4,15 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use super::platform;
+use crate::store::interrupt;
+
+/// How often a lock that another run holds is tried again.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Held while a command reads and changes a workspace.
 #[derive(Debug)]
@@ -78,9 +83,19 @@ fn wait(file: &File, share: Share, waiting: &dyn Fn()) -> std::io::Result<()> {
         Err(TryLockError::WouldBlock) => waiting(),
         Err(TryLockError::Error(error)) => return Err(error),
     }
-    match share {
-        Share::Shared => file.lock_shared(),
-        Share::Exclusive => file.lock(),
+    // The system's own waiting could not be interrupted.
+    loop {
+        std::thread::sleep(PAUSE);
+        let now = match share {
+            Share::Shared => file.try_lock_shared(),
+            Share::Exclusive => file.try_lock(),
+        };
+        match now {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if interrupt::is_asked() => return Err(std::io::ErrorKind::Interrupted.into()),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::Source;
 use super::content::{Collector, Content, tree_id};
+use super::{Listed, MAX_LISTED_DEPTH, Source};
 use crate::error::{Code, Failure};
 use crate::model::digest::FileMode;
 use crate::model::id::ComponentId;
@@ -27,11 +27,11 @@ impl Source for Folder {
         self.0.read(path, limit)
     }
 
-    fn files(&self, below: &RelPath) -> Result<Vec<String>> {
+    fn files(&self, below: &RelPath) -> Result<Vec<Listed>> {
         let Some(dir) = self.0.find_below(below)? else { return Ok(Vec::new()) };
-        let entries = dir.list(dir::Limits::default())?;
+        let entries = dir.list(dir::Limits { depth: MAX_LISTED_DEPTH, ..dir::Limits::default() })?;
         let named = entries.into_iter().filter_map(|entry| match (entry.path, entry.kind) {
-            (EntryPath::Valid(path), Kind::File { .. }) => Some(path.as_str().to_owned()),
+            (EntryPath::Valid(path), Kind::File { .. }) => Some(Listed { path: path.as_str().to_owned(), blob: None }),
             _ => None,
         });
         Ok(named.collect())

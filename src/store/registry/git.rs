@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
 
-use super::Source;
 use super::content::{Collector, Content, MAX_DEPTH, object_id};
+use super::{Listed, MAX_LISTED_DEPTH, Source};
 use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::digest::{FileMode, ObjectId};
@@ -15,6 +15,8 @@ use crate::model::index::VersionRecord;
 use crate::model::path::RelPath;
 use crate::model::registry_file::{Limits, REGISTRY_FILE};
 use crate::store::fs::lock::FileLock;
+use crate::store::interrupt;
+use crate::store::objects::header;
 use crate::store::transport::ACCEPTED;
 
 /// A tree object larger than this is no directory that a person made.
@@ -108,7 +110,7 @@ impl GitTree {
                 continue;
             }
             // A tree too large to be read has nothing that will be read, either.
-            let harmless = odb.read_header(oid).is_ok_and(|(size, _)| size as u64 <= MAX_TREE_BYTES);
+            let harmless = header(&odb, oid).is_ok_and(|(size, _)| size as u64 <= MAX_TREE_BYTES);
             let Some(object) = harmless.then(|| odb.read(oid).ok()).flatten() else { continue };
             for row in rows(object.data()).unwrap_or_default() {
                 match row.mode {
@@ -132,7 +134,7 @@ impl GitTree {
 
     /// The size of an object, as its header says it: asked before the object itself, which may be far larger than its pack.
     fn size(&self, oid: Oid, kind: ObjectType, what: &str) -> Result<u64> {
-        match self.repository.odb()?.read_header(oid) {
+        match header(&self.repository.odb()?, oid) {
             Ok((size, is)) if is == kind => Ok(size as u64),
             Ok((_, is)) => Err(damaged(oid, what, &format!("is a {is}, not a {kind}")).into()),
             Err(error) => Err(damaged(oid, what, error.message()).into()),
@@ -147,7 +149,8 @@ impl GitTree {
 }
 
 fn damaged(oid: Oid, what: &str, why: &str) -> Failure {
-    Failure::new(Code::Integrity, format!("{what}: object {oid}: {why}"))
+    let failure = Failure::new(Code::Integrity, format!("{what}: object {oid}: {why}"));
+    failure.hint("if the cache is damaged: forum cache clean").hint("if that does not help, tell the forum's maintainers")
 }
 
 /// The commit and the root tree of a reference.
@@ -189,6 +192,7 @@ impl GitTree {
     fn walk(&self, collector: &mut Collector<'_>, top: Oid) -> Result<()> {
         let (mut open, mut trees) = (vec![(String::new(), top)], 0);
         while let Some((prefix, oid)) = open.pop() {
+            interrupt::check()?;
             trees += 1;
             if trees > MAX_TREES || prefix.matches('/').count() > MAX_DEPTH {
                 return Err(collector.refuse(&prefix, "has too many directories in it or is too deep"));
@@ -278,15 +282,52 @@ impl Source for GitTree {
         }
     }
 
-    fn files(&self, below: &RelPath) -> Result<Vec<String>> {
-        let Some((oid, ObjectType::Tree)) = self.object_at(below)? else { return Ok(Vec::new()) };
-        let mut found = Vec::new();
-        for owner in &self.repository.find_tree(oid)? {
-            let Ok(owner_name) = owner.name() else { continue };
-            let Ok(tree) = self.repository.find_tree(owner.id()) else { continue };
-            found.extend(tree.iter().filter_map(|entry| Some(format!("{owner_name}/{}", entry.name().ok()?))));
+    fn files(&self, below: &RelPath) -> Result<Vec<Listed>> {
+        let Some((top, ObjectType::Tree)) = self.object_at(below)? else { return Ok(Vec::new()) };
+        let (mut open, mut found) = (vec![(String::new(), top, 1)], Vec::new());
+        while let Some((prefix, oid, depth)) = open.pop() {
+            let Ok(tree) = self.repository.find_tree(oid) else { continue };
+            for entry in &tree {
+                let Ok(name) = entry.name() else { continue };
+                let path = format!("{prefix}{name}");
+                match entry.kind() {
+                    Some(ObjectType::Tree) if depth < MAX_LISTED_DEPTH => open.push((format!("{path}/"), entry.id(), depth + 1)),
+                    Some(ObjectType::Blob) => found.push(Listed { path, blob: Some(object_id(entry.id())?) }),
+                    _ => {}
+                }
+            }
         }
         Ok(found)
+    }
+
+    fn tree(&self, path: &RelPath) -> Result<Option<ObjectId>> {
+        match self.object_at(path)? {
+            Some((oid, ObjectType::Tree)) => object_id(oid).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn bring(&self, ids: &[ObjectId]) -> Result<()> {
+        let oids = ids.iter().map(|id| Oid::from_bytes(id.as_bytes())).collect::<std::result::Result<Vec<_>, _>>()?;
+        self.need(&oids)
+    }
+
+    fn is_at_hand(&self, record: &VersionRecord) -> Result<bool> {
+        let odb = self.repository.odb()?;
+        let mut open = vec![(Oid::from_bytes(record.tree.as_bytes())?, 0)];
+        while let Some((oid, depth)) = open.pop() {
+            if !odb.exists(oid) {
+                return Ok(false);
+            }
+            let Ok((size, ObjectType::Tree)) = header(&odb, oid) else { continue };
+            // What is wrong with a tree is found when it is read.
+            if depth <= MAX_DEPTH && size as u64 <= MAX_TREE_BYTES && open.len() < MAX_TREES {
+                let object = odb.read(oid)?;
+                let rows = rows(object.data()).unwrap_or_default();
+                open.extend(rows.iter().filter(|row| row.mode != b"160000").map(|row| (row.id, depth + 1)));
+            }
+        }
+        Ok(true)
     }
 
     fn content(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Content> {

@@ -5,6 +5,8 @@ mod content;
 mod folder;
 mod git;
 mod network;
+mod people;
+mod search;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -23,6 +25,7 @@ use self::network::Remote;
 use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::address::Address;
+use crate::model::digest::ObjectId;
 use crate::model::id::{ComponentId, IdOrName};
 use crate::model::index::{IndexFile, MAX_BYTES, VersionRecord};
 use crate::model::path::RelPath;
@@ -38,8 +41,20 @@ const MAX_REGISTRY_FILE: u64 = 1 << 20;
 trait Source {
     /// A file, or `None` where there is none.
     fn read(&self, path: &RelPath, limit: u64) -> Result<Option<Vec<u8>>>;
-    /// The files two levels below a directory, as `owner/file`.
-    fn files(&self, below: &RelPath) -> Result<Vec<String>>;
+    /// The files at most [`MAX_LISTED_DEPTH`] levels below a directory.
+    fn files(&self, below: &RelPath) -> Result<Vec<Listed>>;
+    /// The tree id of a directory, where the source has such ids.
+    fn tree(&self, _path: &RelPath) -> Result<Option<ObjectId>> {
+        Ok(None)
+    }
+    /// Brings these objects, in one request.
+    fn bring(&self, _ids: &[ObjectId]) -> Result<()> {
+        Ok(())
+    }
+    /// Whether all files of a version can be read without asking a server.
+    fn is_at_hand(&self, _record: &VersionRecord) -> Result<bool> {
+        Ok(true)
+    }
     /// Whether the source can hold the content of that version at all.
     fn can_be_had(&self, _index: &IndexFile, _record: &VersionRecord) -> bool {
         true
@@ -54,6 +69,17 @@ trait Source {
     }
     /// The files of a version, checked and verified.
     fn content(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Content>;
+}
+
+/// How deep below `index` and `adoptions` files are listed.
+const MAX_LISTED_DEPTH: usize = 3;
+
+/// A file of the registry.
+struct Listed {
+    /// Below the directory that was listed.
+    path: String,
+    /// Its object, where the source has such ids.
+    blob: Option<ObjectId>,
 }
 
 /// What the user, once, should be told about a registry.
@@ -78,6 +104,31 @@ pub struct Options {
     pub running: Version,
     /// Whether a `main` that does not descend from the last one is taken.
     pub accept_rewrite: bool,
+    /// Told what is being done.
+    pub progress: Progress,
+}
+
+/// Told what is being done, for people who wait.
+#[derive(Clone)]
+pub struct Progress(Rc<dyn Fn(&str)>);
+
+impl Progress {
+    /// Calls `tell` with each phase.
+    #[must_use]
+    pub fn new(tell: impl Fn(&str) + 'static) -> Self {
+        Self(Rc::new(tell))
+    }
+
+    /// Says what is being done now.
+    pub fn tell(&self, phase: &str) {
+        (self.0)(phase);
+    }
+}
+
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Progress")
+    }
 }
 
 /// What a registry is opened for.
@@ -96,6 +147,8 @@ pub struct Registry {
     source: Box<dyn Source>,
     known: RefCell<BTreeMap<ComponentId, Option<Rc<IndexFile>>>>,
     memory: Option<Memory>,
+    /// Where its search index is cached.
+    search_file: Option<PathBuf>,
     notes: Notes,
 }
 
@@ -125,12 +178,13 @@ impl Registry {
         };
         let soon: Vec<_> = listed.into_iter().filter(|id| visit.components.iter().any(|typed| read(typed, id))).collect();
         source.prefetch(&soon)?;
+        let search_file = key.as_ref().zip(options.cache_dir.as_ref()).map(|(key, cache)| search::file(cache, key));
         let memory = key.zip(options.state_dir.as_ref()).map(|(key, state)| Memory::of(state, &key));
         let Some(bytes) = source.read(&REGISTRY_FILE.parse()?, MAX_REGISTRY_FILE)? else {
             fail!(Code::InvalidRegistry, "{address} is no registry: it has no {REGISTRY_FILE}");
         };
         let file = RegistryFile::parse(&bytes, &options.running).with_context(|| address.to_string())?;
-        Ok(Self { file, source, known: RefCell::default(), memory, notes })
+        Ok(Self { file, source, known: RefCell::default(), memory, search_file, notes })
     }
 
     /// Brings the newest `main`, where the registry is on a server.
@@ -191,6 +245,14 @@ impl Registry {
         }
     }
 
+    /// Whether the files of a version can be read without asking a server.
+    ///
+    /// # Errors
+    /// When the cache cannot be read.
+    pub fn is_at_hand(&self, record: &VersionRecord) -> Result<bool> {
+        self.source.is_at_hand(record)
+    }
+
     /// The files of a version.
     ///
     /// # Errors
@@ -202,7 +264,7 @@ impl Registry {
 
 fn listed(source: &dyn Source) -> Result<Vec<ComponentId>> {
     let files = source.files(&"index".parse()?)?;
-    Ok(files.iter().filter_map(|file| file.strip_suffix(".toml")?.parse().ok()).collect())
+    Ok(files.iter().filter_map(|file| file.path.strip_suffix(".toml")?.parse().ok()).collect())
 }
 
 /// A registry on this machine, with the key under which it is remembered; a plain folder is not.

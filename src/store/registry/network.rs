@@ -14,7 +14,7 @@ use crate::fail;
 use crate::model::address::Address;
 use crate::model::digest::ObjectId;
 use crate::store::fs::lock::FileLock;
-use crate::store::fs::{make_private_directory, remove_file_if_there};
+use crate::store::fs::{make_private_directory, remove_file};
 use crate::store::memory::{Memory, file_name_of};
 use crate::store::transport::{ACCEPTED, EngineChoice, History, INCOMING, Job, Transport, engine};
 
@@ -57,7 +57,7 @@ pub(super) fn alone(repository: &Path) -> Result<FileLock> {
     path.push(".fetch-lock");
     let held = FileLock::exclusive(Path::new(&path), &|| ())?;
     for name in ["config.lock", "HEAD.lock", "packed-refs.lock", "shallow.lock", "refs/forum/incoming.lock", "refs/forum/main.lock"] {
-        remove_file_if_there(&repository.join(name))?;
+        remove_file(&repository.join(name))?;
     }
     Ok(held)
 }
@@ -114,14 +114,18 @@ impl Remote {
         Ok(Rc::clone(known.insert(engine.into())))
     }
 
-    fn job(&self) -> Job<'_> {
+    fn job<'a>(&'a self, progress: &'a dyn Fn(&str)) -> Job<'a> {
         Job {
             repository: &self.repository,
             address: &self.address,
             timeout: self.options.timeout,
             terminal: self.options.terminal,
-            progress: &|_| (),
+            progress,
         }
+    }
+
+    fn tell(&self, phase: &str) {
+        self.options.progress.tell(&format!("{}: {phase}", self.address));
     }
 
     /// Brings the newest `main`; a first time that another run has just done is not done again.
@@ -133,7 +137,8 @@ impl Remote {
             return Ok(());
         }
         let history = if accepted.is_some() { History::Onward } else { History::Newest };
-        let notes = engine.fetch_main(&self.job(), history)?;
+        self.tell("asking for the newest state");
+        let notes = engine.fetch_main(&self.job(&|phase| self.tell(phase)), history)?;
         self.notes.borrow_mut().extend(notes);
         let repository = Repository::open_bare(&self.repository)?;
         let Some(new) = repository.find_reference(INCOMING).ok().and_then(|main| main.target()) else {
@@ -152,7 +157,7 @@ impl Remote {
     fn require_descent(&self, engine: &dyn Transport, repository: &Repository, new: Oid, seen: Oid) -> Result<()> {
         let mut descends = descends(&repository.odb()?, new, seen);
         if descends == Descent::Unknown {
-            engine.fetch_main(&self.job(), History::Commits)?;
+            engine.fetch_main(&self.job(&|phase| self.tell(phase)), History::Commits)?;
             let fresh = Repository::open_bare(&self.repository)?;
             descends = self::descends(&fresh.odb()?, new, seen);
         }
@@ -215,7 +220,8 @@ impl Supply for Remote {
                 missing.push(*id);
             }
         }
-        let notes = engine.fetch_objects(&self.job(), &missing)?;
+        self.tell("bringing files");
+        let notes = engine.fetch_objects(&self.job(&|phase| self.tell(phase)), &missing)?;
         self.notes.borrow_mut().extend(notes);
         Ok(())
     }

@@ -11,6 +11,7 @@ use git2::{AutotagOption, ErrorCode, FetchOptions, RemoteCallbacks, Repository};
 use crate::error::{Code, Failure};
 use crate::model::address::Address;
 use crate::model::digest::ObjectId;
+use crate::store::interrupt;
 
 use super::{History, INCOMING, Job, Transport, wording};
 
@@ -58,9 +59,9 @@ fn fetch(repository: &Repository, job: &Job<'_>, depth: i32) -> Result<(), Failu
             (job.progress)(now);
             phase = now;
         }
-        Instant::now() < deadline
+        Instant::now() < deadline && !interrupt::is_asked()
     });
-    callbacks.sideband_progress(|_| Instant::now() < deadline);
+    callbacks.sideband_progress(|_| Instant::now() < deadline && !interrupt::is_asked());
     let mut options = FetchOptions::new();
     options.remote_callbacks(callbacks).download_tags(AutotagOption::None).update_fetchhead(false).depth(depth);
     let refspec = format!("+refs/heads/main:{INCOMING}");
@@ -74,6 +75,7 @@ fn fetch(repository: &Repository, job: &Job<'_>, depth: i32) -> Result<(), Failu
 fn failure(error: &git2::Error, job: &Job<'_>) -> Failure {
     match error.code() {
         ErrorCode::Auth => needs_git(Code::Auth, job.address, "wants credentials, which the built-in engine does not have"),
+        ErrorCode::User if interrupt::is_asked() => Failure::new(Code::Interrupted, "interrupted; the workspace is as it was"),
         ErrorCode::User => Failure::new(Code::Unreachable, format!("{} did not come to an end in time", job.address)),
         _ if error.message().contains("authentication required") => {
             needs_git(Code::Auth, job.address, "wants credentials, which the built-in engine does not have")

@@ -17,6 +17,7 @@ use anyhow::Context as _;
 use crate::error::{Code, Failure};
 
 use super::wording;
+use crate::store::interrupt;
 
 /// What would make git work on another repository than the one we name.
 const TAKEN_OUT: [&str; 9] = [
@@ -36,6 +37,9 @@ const MOST_OUTPUT: usize = 1 << 20;
 
 /// How often a slow but talking server may use up the time-out before it is given up all the same.
 const DEADLINE_FACTOR: u32 = 60;
+
+/// How often it is asked whether the run should stop.
+const PULSE: Duration = Duration::from_millis(100);
 
 /// What git said and how it ended.
 #[derive(Debug, Clone, Default)]
@@ -66,6 +70,7 @@ enum Piece {
 
 impl Call<'_> {
     fn command(&self) -> Command {
+        #[expect(clippy::disallowed_methods, reason = "the one place that starts processes")]
         let mut command = Command::new(self.program);
         command.args(&self.arguments).current_dir(self.directory);
         for name in TAKEN_OUT {
@@ -97,6 +102,8 @@ impl Call<'_> {
             return Err(failure.into());
         }
         output.success = child.wait().context("waiting for git")?.success();
+        // On a terminal git hears of it too, and fails in words of its own.
+        interrupt::check()?;
         Ok(output)
     }
 
@@ -105,8 +112,14 @@ impl Call<'_> {
         let silence = if self.terminal { self.timeout * 10 } else { self.timeout + Duration::from_secs(5) };
         let deadline = Instant::now() + self.timeout * DEADLINE_FACTOR;
         let mut phase = String::new();
+        let mut heard = Instant::now();
         loop {
-            match pieces.recv_timeout(silence) {
+            interrupt::check()?;
+            let piece = pieces.recv_timeout(PULSE);
+            if piece.is_ok() {
+                heard = Instant::now();
+            }
+            match piece {
                 Ok(Piece::Out(bytes)) => {
                     if output.stdout.len() < MOST_OUTPUT {
                         output.stdout.extend(bytes);
@@ -122,6 +135,7 @@ impl Call<'_> {
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) if heard.elapsed() < silence => {}
                 Err(RecvTimeoutError::Timeout) => {
                     return Err(Failure::new(Code::Unreachable, format!("the server sent nothing for {} seconds", self.timeout.as_secs())));
                 }

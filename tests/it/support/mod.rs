@@ -1,9 +1,11 @@
 //! What the tests stand on: sandboxes, registries, servers, snapshots.
 
 pub(crate) mod fixtures;
+pub(crate) mod json_schema;
 pub(crate) mod registry;
 pub(crate) mod sandbox;
 pub(crate) mod server;
+pub(crate) mod source;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -147,6 +149,14 @@ pub(crate) fn unchanged(before: &BTreeMap<String, Entry>, directory: &Path) {
     let after = snapshot(directory);
     let differ: Vec<&String> = before.keys().chain(after.keys()).filter(|key| before.get(*key) != after.get(*key)).collect();
     assert!(differ.is_empty(), "{} changed: {differ:?}", directory.display());
+}
+
+/// The directory holds what the snapshot of contents says, perhaps written anew.
+#[track_caller]
+pub(crate) fn same_contents(before: &BTreeMap<String, Entry>, directory: &Path) {
+    let after = contents(directory);
+    let differ: Vec<&String> = before.keys().chain(after.keys()).filter(|key| before.get(*key) != after.get(*key)).collect();
+    assert!(differ.is_empty(), "{} differs: {differ:?}", directory.display());
 }
 
 /// The directory holds exactly these files, modes included.

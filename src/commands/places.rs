@@ -1,5 +1,6 @@
 //! Which registry a component comes from: decided before anything is read, with no fall-back to another.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
@@ -10,9 +11,10 @@ use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::address::Address;
 use crate::model::id::{ComponentId, IdOrName};
+use crate::model::lockfile::LockEntry;
 use crate::model::path::RelPath;
 use crate::model::workspace_file::Entry;
-use crate::store::registry::{Registry, Visit};
+use crate::store::registry::{Options, Registry, Visit};
 use crate::store::workspace::Workspace;
 
 /// The registries of a workspace, opened once each.
@@ -27,6 +29,9 @@ pub(super) struct Places<'a> {
     named: Vec<IdOrName>,
     /// Whether something is named that was not wanted before, so that the newest `main` counts.
     newest: bool,
+    /// Whether what is cached will do where a server cannot be reached.
+    tolerant: bool,
+    notes: RefCell<Vec<String>>,
 }
 
 impl<'a> Places<'a> {
@@ -37,6 +42,8 @@ impl<'a> Places<'a> {
         };
         let newest = !named.iter().all(wanted);
         let places = Self {
+            tolerant: false,
+            notes: RefCell::default(),
             context,
             root: workspace.root.clone(),
             urls: workspace.file.registries.clone(),
@@ -47,23 +54,79 @@ impl<'a> Places<'a> {
         };
         // Wrong usage is wrong also where the flag turns out not to be needed.
         if let Some(flag) = context.registry.as_ref().filter(|flag| !places.urls.contains_key(*flag)) {
-            Address::parse(flag)?;
+            places.address(flag)?;
         }
         Ok(places)
     }
 
+    /// For commands that only look: at the newest state, and at what is cached where a server cannot be reached.
+    pub(super) fn looking(context: &'a Context, workspace: &Workspace, named: Vec<IdOrName>) -> Result<Self> {
+        Ok(Self { newest: true, tolerant: true, ..Self::new(context, workspace, named)? })
+    }
+
+    /// For commands whose answer must be that of today, unless `--offline` is given.
+    pub(super) fn today(context: &'a Context, workspace: &Workspace) -> Result<Self> {
+        Ok(Self { newest: true, ..Self::new(context, workspace, Vec::new())? })
+    }
+
+    /// What a person means by `text`, where it is no name in `forum.toml`: a name in the user's settings, else an address.
+    fn address(&self, text: &str) -> Result<Address> {
+        let settings = &self.context.settings;
+        match (settings.user.registries.get(text), &settings.config_dir) {
+            (Some(url), Some(dir)) => Ok(Address::parse(url)?.relative_to(&dir.value)),
+            _ => Ok(Address::parse(text)?),
+        }
+    }
+
+    /// Every registry that is known here: those of `forum.toml`, then those of the user, each place once.
+    pub(super) fn known(&self) -> Result<Vec<String>> {
+        let mut names: Vec<_> = self.urls.keys().cloned().collect();
+        for name in self.context.settings.user.registries.keys().filter(|name| !self.urls.contains_key(*name)) {
+            let address = self.address(name)?;
+            if !self.urls.values().any(|url| self.is_at(url, &address.to_string())) {
+                names.push(name.clone());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Every registry that a search looks in: `--registry` alone, else all that are known and the default one.
+    pub(super) fn searched(&mut self) -> Result<Vec<String>> {
+        if let Some(flag) = &self.context.registry {
+            return Ok(vec![flag.clone()]);
+        }
+        let mut names = self.known()?;
+        if let Some(set) = &self.context.settings.default_registry
+            && !names.contains(&set.value)
+        {
+            names.push(set.value.clone());
+        }
+        Ok(names)
+    }
+
+    /// The error where no registry is known.
+    pub(super) fn none_known() -> Failure {
+        let failure = Failure::new(Code::Usage, "no registry is known here");
+        failure.hint("add --registry with the forum's address, or: forum registry add NAME URL")
+    }
+
+    /// Whether two addresses, as `forum.toml` may have them, lead to one place.
+    fn is_at(&self, known: &str, url: &str) -> bool {
+        let key = |url: &str| Address::parse(url).map(|address| address.relative_to(&self.root).key());
+        self.root.join(known) == self.root.join(url) || key(known).is_ok_and(|known| key(url).is_ok_and(|url| url == known))
+    }
+
     /// The name of the registry that a person means by `text`: a known name, else an address.
-    fn named(&mut self, text: &str) -> Result<String> {
+    pub(super) fn named(&mut self, text: &str) -> Result<String> {
         if self.urls.contains_key(text) {
             return Ok(text.to_owned());
         }
-        let address = Address::parse(text)?;
+        let address = self.address(text)?;
         let url = match &address {
             Address::Path(path) if Path::new(path).is_relative() => relative(&self.root, &self.context.started_in.join(path)),
             other => other.to_string(),
         };
-        let same = |known: &str| self.root.join(known) == self.root.join(&url);
-        if let Some((name, _)) = self.urls.iter().find(|(_, known)| same(known)) {
+        if let Some((name, _)) = self.urls.iter().find(|(_, known)| self.is_at(known, &url)) {
             return Ok(name.clone());
         }
         let registry = self.visit(&address, &self.context.started_in)?;
@@ -79,7 +142,27 @@ impl<'a> Places<'a> {
 
     fn visit(&self, address: &Address, base: &Path) -> Result<Registry> {
         let visit = Visit { newest: self.newest, components: self.named.clone() };
-        Registry::open(address, base, &self.context.store, &visit)
+        let store = &self.context.store;
+        let error = match Registry::open(address, base, store, &visit) {
+            Ok(registry) => return Ok(registry),
+            Err(error) => error,
+        };
+        let failure = Failure::of(&error);
+        if self.tolerant && !store.offline && matches!(failure.code, Code::Unreachable | Code::Auth | Code::Denied) {
+            let cached = Registry::open(address, base, &Options { offline: true, ..store.clone() }, &visit);
+            if let Ok(registry) = cached {
+                self.notes.borrow_mut().push(format!("warning: {failure}; this is what was known at the last refresh"));
+                return Ok(registry);
+            }
+        }
+        Err(error)
+    }
+
+    /// The registry that a component in the lock came from.
+    pub(super) fn of_entry(&mut self, entry: &LockEntry) -> Result<&Registry> {
+        let name = self.name_of(&entry.registry).unwrap_or_else(|| entry.registry.clone());
+        self.urls.entry(name.clone()).or_insert_with(|| entry.registry.clone());
+        self.open(&name)
     }
 
     /// Brings the newest state of an opened registry, where that is allowed.
@@ -92,7 +175,9 @@ impl<'a> Places<'a> {
 
     /// What the user should be told about the registries.
     pub(super) fn notes(&self) -> Vec<String> {
-        self.opened.values().flat_map(Registry::take_notes).collect()
+        let mut notes = self.notes.take();
+        notes.extend(self.opened.values().flat_map(Registry::take_notes));
+        notes
     }
 
     /// Opens a registry by its name.
@@ -121,16 +206,12 @@ impl<'a> Places<'a> {
     /// The registry for an id that no entry names one for.
     fn default(&mut self) -> Result<String> {
         let context = self.context;
-        if let Some(text) = context.registry.as_ref().or(context.default_registry.as_ref()) {
+        if let Some(text) = context.registry.as_ref().or(context.settings.default_registry.as_ref().map(|set| &set.value)) {
             return self.named(text);
         }
-        let names: Vec<_> = self.urls.keys().cloned().collect();
-        match names.as_slice() {
-            [only] => Ok(only.clone()),
-            [] => {
-                let failure = Failure::new(Code::Usage, "no registry is known here");
-                Err(failure.hint("add --registry with the forum's address, or set FORUM_REGISTRY").into())
-            }
+        match self.known()?.as_slice() {
+            [only] => self.named(only),
+            [] => Err(Self::none_known().into()),
             several => {
                 let failure = Failure::new(Code::Usage, format!("several registries are known: {}", several.join(", ")));
                 Err(failure.hint(format!("add --registry {}", several[0])).into())
@@ -167,7 +248,7 @@ impl<'a> Places<'a> {
 }
 
 /// `to` as seen from `from`, with `/`; both absolute.
-fn relative(from: &Path, to: &Path) -> String {
+pub(super) fn relative(from: &Path, to: &Path) -> String {
     let plain = |path: &Path| {
         let mut parts = Vec::new();
         for part in path.components() {

@@ -1,0 +1,104 @@
+//! The cache as a whole: how much it holds, whether it is sound, and how it is emptied.
+//!
+//! Whoever reads a cached registry holds a shared lock on it (`<name>.lock`); cleaning takes the exclusive one and so
+//! waits for readers. What is remembered of registries, and what `restore` needs, lie in the state directory.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use git2::{Oid, Repository};
+
+use super::fs::lock::FileLock;
+use super::fs::{names_in, remove_directory, remove_file, size_of};
+use super::objects::header;
+
+/// One cached registry.
+#[derive(Debug)]
+pub struct CachedRegistry {
+    /// Its directory's name, made from its address.
+    pub name: String,
+    /// How much it holds, in bytes.
+    pub bytes: u64,
+    /// How many objects it holds.
+    pub objects: usize,
+    /// What is wrong with it, in words.
+    pub damage: Vec<String>,
+}
+
+fn folder(cache: &Path) -> PathBuf {
+    cache.join("registries")
+}
+
+/// The names of the cached registries, sorted.
+fn names(cache: &Path) -> Result<Vec<String>> {
+    let mut names: Vec<_> = names_in(&folder(cache))?.into_iter().filter(|name| folder(cache).join(name).is_dir()).collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Reads every object of every cached registry.
+///
+/// # Errors
+/// When the cache cannot be listed.
+pub fn verify(cache: &Path, waiting: &dyn Fn()) -> Result<Vec<CachedRegistry>> {
+    let mut found = Vec::new();
+    for name in names(cache)? {
+        let path = folder(cache).join(&name);
+        let _used = FileLock::shared(&folder(cache).join(format!("{name}.lock")), waiting)?;
+        let (mut objects, mut damage) = (0, Vec::new());
+        match Repository::open_bare(&path) {
+            Err(error) => damage.push(error.message().to_owned()),
+            Ok(repository) => {
+                let odb = repository.odb()?;
+                let mut check = |oid: &Oid| {
+                    objects += 1;
+                    damage.extend(broken(&odb, *oid));
+                    true
+                };
+                if let Err(error) = odb.foreach(&mut check) {
+                    damage.push(error.message().to_owned());
+                }
+            }
+        }
+        found.push(CachedRegistry { bytes: size_of(&path)?, name, objects, damage });
+    }
+    Ok(found)
+}
+
+/// What is wrong with an object. A large one is not read: its size alone is no damage, and forum never uses it.
+fn broken(odb: &git2::Odb<'_>, oid: Oid) -> Option<String> {
+    let wrong = |why: &str| Some(format!("object {oid}: {why}"));
+    match header(odb, oid) {
+        Err(error) => return wrong(error.message()),
+        Ok((size, _)) if size > 256 << 20 => return None,
+        Ok(_) => {}
+    }
+    match odb.read(oid) {
+        Err(error) => wrong(error.message()),
+        Ok(object) => match Oid::hash_object(object.kind(), object.data()) {
+            Ok(is) if is == oid => None,
+            _ => wrong("its content is another"),
+        },
+    }
+}
+
+/// Empties the cache, and tells how many bytes it held. Waits for runs that use it.
+///
+/// # Errors
+/// When the file system refuses.
+pub fn clean(cache: &Path, waiting: &dyn Fn()) -> Result<u64> {
+    let mut bytes = 0;
+    for name in names(cache)? {
+        let path = folder(cache).join(&name);
+        let _alone = FileLock::exclusive(&folder(cache).join(format!("{name}.lock")), waiting)?;
+        bytes += size_of(&path)?;
+        remove_directory(&path)?;
+        remove_file(&folder(cache).join(format!("{name}.fetch-lock")))?;
+    }
+    let search = cache.join("search");
+    if search.is_dir() {
+        bytes += size_of(&search)?;
+        remove_directory(&search).context("emptying the cache")?;
+    }
+    Ok(bytes)
+}

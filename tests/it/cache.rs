@@ -1,0 +1,125 @@
+//! The cache and the program around it: `forum cache`, completions, man pages, Ctrl-C.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::fixtures::{KOMMUN, PUPIL, ready, small};
+use crate::support::sandbox::Sandbox;
+use crate::support::server::{Http, Options};
+use crate::support::{same_files, snapshot, unchanged};
+
+const K: [&str; 2] = KOMMUN;
+
+fn has_extension(name: &str, extension: &str) -> bool {
+    Path::new(name).extension().is_some_and(|found| found == extension)
+}
+
+#[test]
+fn clean_empties_the_cache_and_keeps_what_is_remembered() {
+    let sandbox = Sandbox::new();
+    let small = small(&sandbox.path(""));
+    let http = Http::start(&sandbox.path("srv"), Options::default());
+    let ws = sandbox.workspace("first", &http.url());
+    sandbox.fetch(&ws, &[PUPIL, K[0], K[1]]).ok();
+    sandbox.run(&ws, &["search"]).ok();
+    let path = sandbox.run(&ws, &["cache", "path", "--json"]).ok().json()["path"].clone();
+    assert_eq!(path, sandbox.cache().to_str().unwrap());
+    assert!(sandbox.run(&ws, &["cache", "verify", "--json"]).ok().json()["registries"][0]["objects"].as_u64() > Some(5));
+    let state = snapshot(&sandbox.path("state"));
+    assert!(sandbox.run(&ws, &["cache", "clean", "--json"]).ok().json()["bytes"].as_u64() > Some(1000));
+    let left: Vec<_> = snapshot(&sandbox.cache()).into_keys().filter(|name| !has_extension(name, "lock") && name != "registries").collect();
+    assert!(left.is_empty(), "{left:?}");
+    unchanged(&state, &sandbox.path("state"));
+    fs::remove_dir_all(ws.join("components")).unwrap();
+    sandbox.fetch(&ws, &["--locked"]).ok();
+    same_files(&ws.join("components").join(PUPIL), &small.pupil[2].files);
+}
+
+#[test]
+fn damage_is_named_and_cleaning_heals() {
+    let sandbox = Sandbox::new();
+    let small = small(&sandbox.path(""));
+    let http = Http::start(&sandbox.path("srv"), Options::default());
+    let ws = sandbox.workspace("first", &http.url());
+    sandbox.fetch(&ws, &[PUPIL, K[0], K[1]]).ok();
+    let packs: Vec<_> = snapshot(&sandbox.cache()).into_keys().filter(|name| has_extension(name, "pack")).collect();
+    assert!(!packs.is_empty());
+    for pack in packs {
+        let path = sandbox.cache().join(pack);
+        let mut bytes = fs::read(&path).unwrap();
+        let (from, to) = (bytes.len() / 3, bytes.len() - 20);
+        bytes[from..to].fill(0x5a);
+        crate::support::set_mode(&path, 0o644);
+        fs::write(&path, bytes).unwrap();
+    }
+    let run = sandbox.run(&ws, &["cache", "verify", "--json"]).exits(3);
+    assert_eq!(run.json()["registries"][0]["ok"], false, "{run}");
+    let run = sandbox.run(&ws, &["cache", "verify"]).exits(3);
+    assert!(run.stderr.contains("forum cache clean") && run.stdout.contains("damaged"), "{run}");
+    fs::remove_dir_all(ws.join("components")).unwrap();
+    let run = sandbox.fetch(&ws, &[]);
+    if run.code != Some(0) {
+        assert!(run.both().contains("forum cache clean"), "{run}");
+        sandbox.run(&ws, &["cache", "clean"]).ok();
+        sandbox.fetch(&ws, &[]).ok();
+    }
+    same_files(&ws.join("components").join(PUPIL), &small.pupil[2].files);
+}
+
+#[test]
+fn completions_and_man_pages_cover_every_command() {
+    let (sandbox, _small, ws) = ready();
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let script = sandbox.run(&ws, &["completions", shell]).ok().stdout;
+        assert!(script.contains("fetch") && script.contains("verify"), "{shell}");
+    }
+    let run = sandbox.run(&ws, &["man", "pages", "--json"]).ok();
+    let files = run.json()["files"].as_array().unwrap().len();
+    assert!(files > 15, "{run}");
+    let page = fs::read_to_string(ws.join("pages/forum-fetch.1")).unwrap();
+    assert!(page.contains(".SH") && page.contains("dry") && page.contains("Examples"), "{page}");
+    assert!(ws.join("pages/forum-registry-refresh.1").is_file());
+}
+
+#[test]
+fn colour_comes_where_it_is_asked_for_alone() {
+    let (sandbox, _small, ws) = ready();
+    let run = sandbox.run(&ws, &["fetch", "nonsense", "--color", "always"]).exits(1);
+    assert!(run.stderr.contains("\u{1b}[1;31merror:\u{1b}[0m"), "{run}");
+    for args in [&["fetch", "nonsense"][..], &["fetch", "nonsense", "--color", "never"]] {
+        assert!(!sandbox.run(&ws, args).exits(1).both().contains('\u{1b}'));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_cleans_up() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    use crate::support::server::Fault;
+
+    let sandbox = Sandbox::new();
+    let _small = small(&sandbox.path(""));
+    let asked = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&asked);
+    let stall = move |_: &_| {
+        seen.store(true, Ordering::SeqCst);
+        Some(Fault::Stall)
+    };
+    let http = Http::start(&sandbox.path("srv"), Options { hook: Some(Box::new(stall)), ..Options::default() });
+    let ws = sandbox.workspace("first", &http.url());
+    let before = snapshot(&ws);
+    let mut command = sandbox.command(&ws, &["fetch", PUPIL, "--json"]);
+    let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    while !asked.load(Ordering::SeqCst) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("interrupted"), "{output:?}");
+    unchanged(&before, &ws);
+}

@@ -1,0 +1,127 @@
+//! `forum registry` and `forum config`: which registries are known, and which value holds.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::fixtures::{PUPIL, ready};
+use crate::support::sandbox::{Outcome, Sandbox, table};
+
+fn values(run: &Outcome) -> Vec<(String, Value, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let row = |row: &Value| (text(&row["key"]), row["value"].clone(), text(&row["layer"]));
+    run.json()["values"].as_array().unwrap().iter().map(row).collect()
+}
+
+#[track_caller]
+fn holds(run: &Outcome, key: &str, value: &str, layer: &str) {
+    let all = values(run);
+    assert!(all.iter().any(|(k, v, l)| k == key && v == value && l == layer), "{key} = {value} ({layer}): {run}");
+}
+
+#[test]
+fn a_later_layer_wins_and_each_value_names_its_own() {
+    let (sandbox, _small, ws) = ready();
+    let settings = sandbox.path("config");
+    fs::create_dir_all(&settings).unwrap();
+    fs::write(settings.join("config.toml"), "owner = \"inera\"\ntimeout = 7\ngit = \"builtin\"\nnonsense = 1\n").unwrap();
+    let run = sandbox.run(&sandbox.directory("elsewhere"), &["config", "--json"]).ok();
+    assert!(run.stderr.contains("nonsense"), "{run}");
+    holds(&run, "owner", "inera", "user");
+    holds(&run, "git", "builtin", "user");
+    holds(&run, "timeout", "7", "user");
+    holds(&run, "components", "components", "built-in");
+    holds(&sandbox.run(&ws, &["config", "--json"]).ok(), "owner", "sundsvall", "workspace");
+    let environment = [("FORUM_OWNER", "goteborg"), ("FORUM_TIMEOUT", "9")];
+    let run = sandbox.run_with(&ws, &["config", "--json", "--offline"], &environment).ok();
+    holds(&run, "owner", "goteborg", "environment");
+    holds(&run, "timeout", "9", "environment");
+    holds(&run, "offline", "true", "flags");
+}
+
+#[test]
+fn settings_that_cannot_be_read_are_refused_and_left() {
+    let sandbox = Sandbox::new();
+    let settings = sandbox.path("config");
+    fs::create_dir_all(&settings).unwrap();
+    for (text, part) in [("timeout = \"soon\"\n", "timeout"), ("owner = \n", "config.toml"), ("<<<<<<< ours\n", "conflict")] {
+        fs::write(settings.join("config.toml"), text).unwrap();
+        let error = sandbox.run(&sandbox.directory("ws"), &["config", "--json"]).fails(1, "invalid-workspace");
+        assert!(error.contains(part) && error.contains("config.toml"), "{error}");
+        assert_eq!(fs::read_to_string(settings.join("config.toml")).unwrap(), text);
+    }
+    fs::remove_file(settings.join("config.toml")).unwrap();
+    let run = sandbox.run_with(&sandbox.directory("ws"), &["config", "--json"], &[("FORUM_TIMEOUT", "soon")]);
+    assert!(run.fails(2, "usage").contains("FORUM_TIMEOUT"));
+}
+
+#[test]
+fn a_registry_of_the_user_serves_every_workspace() {
+    let (sandbox, small, _) = ready();
+    let url = small.registry.path.to_str().unwrap();
+    let empty = sandbox.directory("elsewhere");
+    sandbox.run(&empty, &["registry", "add", "mine", url]).ok();
+    let listed = sandbox.run(&empty, &["registry", "list", "--json"]).ok().json();
+    assert_eq!(listed["registries"][0]["name"], "mine");
+    assert_eq!(listed["registries"][0]["layer"], "user");
+    sandbox.fetch(&empty, &[PUPIL]).ok();
+    let file = table(&empty.join("forum.toml"));
+    assert!(file["registries"].get("kommun").is_some() && file["registries"].get("mine").is_none(), "under its own name: {file}");
+    sandbox.run(&sandbox.directory("third"), &["registry", "remove", "mine"]).ok();
+    sandbox.fetch(&sandbox.directory("fourth"), &[PUPIL]).fails(2, "usage");
+}
+
+#[test]
+fn a_default_stands_above_the_only_one_and_below_the_flag() {
+    let (sandbox, small, _) = ready();
+    let url = small.registry.path.to_str().unwrap();
+    let empty = sandbox.directory("elsewhere");
+    sandbox.run(&empty, &["registry", "add", "mine", url]).ok();
+    sandbox.run(&empty, &["registry", "add", "other", "/nowhere/else"]).ok();
+    assert!(sandbox.fetch(&empty, &[PUPIL]).fails(2, "usage").contains("mine, other"));
+    let path = sandbox.path("config").join("config.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("default-registry = \"other\"\n{text}")).unwrap();
+    sandbox.fetch(&empty, &[PUPIL]).fails(1, "not-found");
+    let run = sandbox.run_with(&empty, &["fetch", PUPIL, "--dry-run", "--json"], &[("FORUM_REGISTRY", "mine")]).ok();
+    assert!(run.components().contains_key(PUPIL));
+    sandbox.fetch(&empty, &[PUPIL, "--registry", "mine"]).ok();
+}
+
+#[test]
+fn the_same_name_elsewhere_and_passwords_are_refused() {
+    let (sandbox, _small, ws) = ready();
+    let before = fs::read(ws.join("forum.toml")).unwrap();
+    let error = sandbox.run(&ws, &["registry", "add", "kommun", "https://other.example/r.git", "--json"]).fails(1, "exists");
+    assert!(error.contains("https://other.example/r.git") && error.contains("kommun"), "{error}");
+    let run = sandbox.run(&ws, &["registry", "add", "third", "https://u:hemligt@other.example/r.git", "--json"]);
+    assert!(!run.both().contains("hemligt"), "{run}");
+    run.fails(2, "usage");
+    assert_eq!(fs::read(ws.join("forum.toml")).unwrap(), before);
+    sandbox.run(&ws, &["registry", "add", "third", "https://other.example/r.git"]).ok();
+    sandbox.run(&ws, &["registry", "remove", "third"]).ok();
+    assert_eq!(String::from_utf8_lossy(&fs::read(ws.join("forum.toml")).unwrap()).trim(), String::from_utf8_lossy(&before).trim());
+}
+
+#[test]
+fn a_registry_in_use_stays() {
+    let (sandbox, small, ws) = ready();
+    sandbox.fetch(&ws, &[PUPIL, "--registry", small.registry.path.to_str().unwrap()]).ok();
+    let error = sandbox.run(&ws, &["registry", "remove", "kommun", "--json"]).fails(1, "no-solution");
+    assert!(error.contains(PUPIL) && error.contains("forum remove"), "{error}");
+    sandbox.run(&ws, &["registry", "remove", "nonsense", "--json"]).fails(1, "not-found");
+}
+
+#[test]
+fn words_of_other_tools_lead_to_ours() {
+    let sandbox = Sandbox::new();
+    let ws = sandbox.directory("ws");
+    for (theirs, ours) in [("install", "fetch"), ("add", "fetch"), ("upgrade", "update"), ("outdated", "status"), ("uninstall", "remove")] {
+        let run = sandbox.run(&ws, &[theirs, "x"]).exits(2);
+        assert!(run.stderr.contains(&format!("forum {ours}")), "{run}");
+    }
+    let run = sandbox.run(&ws, &["fetch", "--nonsense", "--json"]);
+    assert_eq!(run.json()["command"], "fetch", "{run}");
+    let run = sandbox.run(&ws, &["nonsense", "--json"]);
+    assert!(run.json()["command"].is_null(), "{run}");
+}
