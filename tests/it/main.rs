@@ -20,6 +20,8 @@ mod kinds;
 mod look;
 #[cfg(unix)]
 mod places;
+#[cfg(unix)]
+mod prompts;
 mod readme;
 mod registries;
 mod restore;
