@@ -12,6 +12,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::commands::{Outcome, cache, config, fetch, registry, remove, restore, search, shell, show, status, tree, verify};
 use crate::context::Context;
 use crate::error::{Code, Failure};
+use crate::store::interrupt;
 use crate::store::registry::{Options, Progress};
 use crate::store::settings::{Layer, Layered, Settings};
 use crate::store::transport::EngineChoice;
@@ -120,6 +121,7 @@ const OTHER_WORDS: [(&str, &str); 6] =
 /// Runs the program in `started_in`, and returns its exit status.
 #[must_use]
 pub fn run(arguments: Vec<OsString>, started_in: &Path) -> u8 {
+    interrupt::watch();
     let early = Ui::new(arguments.iter().any(|argument| argument == "--json"), Talk::Normal, false);
     let words = recognised(&arguments);
     let cli = match Cli::try_parse_from(arguments) {

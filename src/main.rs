@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 #[expect(clippy::disallowed_methods, reason = "the one place that asks where the program was started")]
 fn main() -> ExitCode {
-    forum::store::interrupt::watch();
     let started_in = std::env::current_dir().unwrap_or_default();
     ExitCode::from(forum::cli::run(std::env::args_os().collect(), &started_in))
 }

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use crate::formats::render::{files_named, render};
+use crate::model::content::ContentFile;
 use crate::model::digest::{Checksum, FileMode};
 use crate::model::lockfile::LockEntry;
 use crate::model::manifest::{MANIFEST_FILE, Manifest};
 use crate::model::path::RelPath;
 use crate::model::resolve::Catalog as _;
 use crate::model::written::file_digests;
-use crate::store::registry::{ContentFile, Registry};
+use crate::store::registry::Registry;
 use crate::store::workspace::Workspace;
 
 /// A file as it was fetched. Secret answers are not known: their placeholders stand in it.

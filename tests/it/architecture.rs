@@ -62,8 +62,8 @@ const BANS: &[Ban] = &[
     pure("cap_fs_ext", &[]),
     pure("rustix", &[]),
     pure("dirs", &[]),
-    // Merging two texts is a pure function of libgit2.
-    pure("git2", &["formats/text"]),
+    // Merging two texts is a pure function of libgit2; its errors get their code where all errors do.
+    pure("git2", &["formats/text", "error.rs"]),
     Ban { path: "inquire", by: &["store", "model", "checks", "formats", "error.rs"], except: &[], why: "asks a person" },
     Ban { path: "std::process::Command", by: &[""], except: &["store/transport", "ui.rs"], why: "starts processes" },
     Ban { path: "std::process::exit", by: &[""], except: &[], why: "ends the program, which is main's task" },

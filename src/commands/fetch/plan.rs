@@ -9,6 +9,7 @@ use crate::commands::places::Places;
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::formats::render::{files_named, render};
+use crate::model::content::ContentFile;
 use crate::model::digest::FileMode;
 use crate::model::id::ComponentId;
 use crate::model::lockfile::LockEntry;
@@ -18,7 +19,7 @@ use crate::model::resolve::Chosen;
 use crate::model::variables::{Answers, Variable, complete};
 use crate::model::workspace_file::Entry;
 use crate::model::written::{digest, file_digests};
-use crate::store::registry::{Content, ContentFile};
+use crate::store::registry::Content;
 use crate::store::workspace::{State, Workspace};
 
 /// One component that the workspace should hold.

@@ -8,7 +8,8 @@ use git2::{ObjectType, Oid};
 
 use crate::error::{Code, Failure};
 use crate::fail;
-use crate::model::digest::{Checksum, FileMode, ObjectId, checksum_of_files};
+use crate::model::content::{self, ContentFile, bytes_of};
+use crate::model::digest::{FileMode, ObjectId};
 use crate::model::id::ComponentId;
 use crate::model::index::VersionRecord;
 use crate::model::path::{RelPath, check_part, collision_key};
@@ -18,17 +19,6 @@ use crate::model::registry_file::Limits;
 pub(super) const MAX_DEPTH: usize = 32;
 /// What no registry may allow more of.
 const MOST: Limits = Limits { file: 512 << 20, component: 1 << 30, files: 100_000 };
-
-/// One published file.
-#[derive(Debug, Clone)]
-pub struct ContentFile {
-    /// Where it lies in the component.
-    pub path: RelPath,
-    /// Its mode.
-    pub mode: FileMode,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-}
 
 /// The files of a version, verified against both digests of its record.
 #[derive(Debug, Clone, Default)]
@@ -41,7 +31,7 @@ impl Content {
     /// The bytes of a file.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<&[u8]> {
-        self.files.iter().find(|file| file.path.as_str() == path).map(|file| file.bytes.as_slice())
+        bytes_of(&self.files, path)
     }
 }
 
@@ -147,8 +137,7 @@ impl<'a> Collector<'a> {
         if tree != record.tree {
             return Err(differs("tree", tree.to_string(), record.tree.to_string()).into());
         }
-        let rows = self.content.files.iter().map(|f| (&f.path, f.mode, Checksum::of(&f.bytes)));
-        let checksum = checksum_of_files(rows);
+        let checksum = content::checksum(&self.content.files);
         if checksum != record.checksum {
             return Err(differs("checksum", checksum.to_string(), record.checksum.to_string()).into());
         }

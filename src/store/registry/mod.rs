@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use semver::Version;
 
-pub use content::{Content, ContentFile};
+pub use content::Content;
 
 use self::folder::Folder;
 use self::git::GitTree;

@@ -1,0 +1,27 @@
+//! The files of a component in memory, before they are published or after they were verified.
+
+use super::digest::{Checksum, FileMode, checksum_of_files};
+use super::path::RelPath;
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContentFile {
+    /// Where it lies in the component.
+    pub path: RelPath,
+    /// Its mode.
+    pub mode: FileMode,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// The bytes of the file at `path`.
+#[must_use]
+pub fn bytes_of<'a>(files: &'a [ContentFile], path: &str) -> Option<&'a [u8]> {
+    files.iter().find(|file| file.path.as_str() == path).map(|file| file.bytes.as_slice())
+}
+
+/// The checksum of section 3 of the contract.
+#[must_use]
+pub fn checksum(files: &[ContentFile]) -> Checksum {
+    checksum_of_files(files.iter().map(|file| (&file.path, file.mode, Checksum::of(&file.bytes))))
+}
