@@ -17,6 +17,8 @@ mod integrity;
 mod json;
 mod kamelets;
 mod kinds;
+mod lies;
+mod limits;
 mod look;
 #[cfg(unix)]
 mod places;
