@@ -227,6 +227,15 @@ impl<'a> Places<'a> {
         }
     }
 
+    /// Whether `--registry` leads to the registry called `name` in `forum.toml`, told without asking any server.
+    fn means(&self, flag: &str, name: &str) -> Result<bool> {
+        if self.urls.contains_key(flag) {
+            return Ok(flag == name);
+        }
+        let address = self.address(flag)?.relative_to(&self.context.started_in);
+        Ok(self.urls.get(name).is_some_and(|url| self.is_at(url, &address.to_string())))
+    }
+
     /// The component that a person means, and its registry, which is written down when it is new.
     pub(super) fn find(&mut self, typed: &IdOrName, workspace: &mut Workspace) -> Result<(ComponentId, String)> {
         let known = match typed {
@@ -234,17 +243,26 @@ impl<'a> Places<'a> {
             IdOrName::Short(_) => None,
         };
         if let (Some(entry), Some(flag)) = (&known, &self.context.registry)
-            && *entry != self.named(flag)?
+            && !self.means(flag, entry)?
         {
-            fail!(Code::Usage, "{typed} comes from the registry {entry} (forum.toml), not from {flag} (--registry)");
+            return Err(contradiction(&typed.to_string(), entry, flag).into());
         }
         let name = known.map_or_else(|| self.default(), Ok)?;
         let id = self.open(&name)?.find(typed)?;
+        // A short name tells only now which entry is meant.
+        if let Some(entry) = workspace.file.components.get(&id).and_then(|entry| entry.registry.clone()).filter(|entry| *entry != name) {
+            return Err(contradiction(&id.to_string(), &entry, &name).into());
+        }
         for (name, url) in std::mem::take(&mut self.new) {
             workspace.file.set_registry(&name, &url);
         }
         Ok((id, name))
     }
+}
+
+fn contradiction(id: &str, entry: &str, flag: &str) -> Failure {
+    let failure = Failure::new(Code::Usage, format!("{id} comes from the registry {entry} (forum.toml), not from {flag} (--registry)"));
+    failure.hint(format!("forum fetch {id} --registry {entry}"))
 }
 
 /// `to` as seen from `from`, with `/`; both absolute.

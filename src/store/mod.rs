@@ -9,5 +9,6 @@ mod objects;
 pub mod registry;
 pub mod search_index;
 pub mod settings;
+pub mod snapshot;
 pub mod transport;
 pub mod workspace;

@@ -237,8 +237,7 @@ impl GitTree {
         let what = collector.what(&path);
         let checked = collector.admit(&path, self.size(row.id, ObjectType::Blob, &what)?)?;
         let bytes = self.bytes(row.id, &what)?;
-        collector.add(checked, mode, bytes);
-        Ok(())
+        collector.add(checked, mode, bytes)
     }
 }
 

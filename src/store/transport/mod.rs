@@ -7,6 +7,7 @@
 //! here prints.
 
 pub mod builtin;
+pub mod local;
 mod process;
 pub mod system;
 mod wording;

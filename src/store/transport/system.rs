@@ -72,6 +72,12 @@ impl Git {
         }
     }
 
+    /// The program.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Runs git in the job's repository with the remote `forum` standing for its address.
     ///
     /// The arguments must put `--end-of-options` or `--` before what a stranger wrote. A failure
