@@ -147,7 +147,7 @@ fn loud(sandbox: &Sandbox) -> (Registry, Published) {
     let loud = quoted(LOUD);
     version = version.manifest(&format!("[needs]\ntasks = [{loud}]\nenvironment = [{loud}]\nsubprocesses = [{loud}]\n"));
     let published = registry.publish_version(version.clone());
-    version.version = "1.1.0".to_owned();
+    "1.1.0".clone_into(&mut version.version);
     registry.publish_version(version);
     registry.yank("goteborg/loud", "1.0.0", LOUD);
     registry.deprecate("goteborg/loud", LOUD, "");
