@@ -254,8 +254,9 @@ fn nothing_is_renamed_into_place_before_it_is_on_the_disk() {
             }
         }
         assert!(written.is_empty(), "{written:?}");
-        // The journal is on the disk before anything moves, and what has moved before the journal goes.
-        let at = |call: &str| scene.calls.iter().position(|one| one == call).unwrap_or_else(|| panic!("no `{call}`: {:#?}", scene.calls));
+        // The journal is on the disk before anything moves, and what has moved before the journal goes. What is kept of
+        // an update was moved in the same way before.
+        let at = |call: &str| scene.calls.iter().rposition(|one| one == call).unwrap_or_else(|| panic!("no `{call}`: {:#?}", scene.calls));
         let workspace = scene.sandbox.path("unharmed");
         let between = |from: usize, to: usize, directory: &str| {
             let sync = format!("sync {}", workspace.join(directory).display()).trim_end_matches('/').to_owned();
