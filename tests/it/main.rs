@@ -16,9 +16,13 @@ mod integrity;
 mod json;
 mod kamelets;
 mod kinds;
+mod lies;
+mod limits;
 mod look;
 #[cfg(unix)]
 mod places;
+#[cfg(unix)]
+mod prompts;
 mod publish;
 mod readme;
 mod registries;
