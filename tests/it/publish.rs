@@ -14,7 +14,7 @@ const DIR: &str = "integrations/pupil-sync";
 const README: &str = "# Pupil sync\n\nReads pupils from the school system and writes them to the identity platform.\n\n## What it needs\n\nNothing beyond the platform.\n\n## How to adapt it\n\nChange the address in `process.json`.\n";
 
 /// What a municipality would publish.
-fn component(version: &str, extra: &str, more: &[(&str, &str)]) -> Files {
+pub(crate) fn component(version: &str, extra: &str, more: &[(&str, &str)]) -> Files {
     let manifest = format!(
         "[component]\nowner = \"sundsvall\"\nname = \"pupil-sync\"\nversion = \"{version}\"\nkind = \"technical-component\"\ntitle = \"Pupil sync\"\nsummary = \"Reads pupils from the school system\"\nlicense = \"EUPL-1.2\"\nstatus = \"production\"\ncontact = \"integration@sundsvall.example\"\nkeywords = [\"pupil\"]\nsystems = [\"Edlevo\"]\npersonal-data = \"none\"\n{extra}"
     );
