@@ -50,6 +50,14 @@ pub(super) mod id {
     /// What Git LFS leaves in the place of a file.
     pub const LFS_POINTER: &str = "lfs-pointer";
     pub(in crate::checks) const LIMITS: &str = "limits";
+    pub(in crate::checks) const CONFLICT_MARKERS: &str = "conflict-markers";
+    pub(in crate::checks) const KEY_CONTAINER: &str = "key-container";
+    pub(in crate::checks) const UNREADABLE: &str = "unreadable";
+    pub(in crate::checks) const SECRET_PRIVATE_KEY: &str = "secret-private-key";
+    pub(in crate::checks) const SECRET_PASSWORD: &str = "secret-password";
+    pub(in crate::checks) const SECRET_TOKEN: &str = "secret-token";
+    pub(in crate::checks) const SECRET_WEBHOOK: &str = "secret-webhook";
+    pub(in crate::checks) const SECRET_SUSPECT: &str = "secret-suspect";
 }
 
 const RULES: &[Rule] = &[
@@ -169,6 +177,78 @@ const RULES: &[Rule] = &[
         source: "Format: `[limits]` of registry.toml.",
         mend: "leave out what can be made anew, or link to where it can be had",
         waivable: false,
+    },
+    Rule {
+        id: id::CONFLICT_MARKERS,
+        severity: Severity::Error,
+        what: "No file has conflict markers of a merge.",
+        why: "A file that two people's changes stand in at once is nobody's version, and most programs cannot read it.",
+        source: "Format: https://git-scm.com/docs/git-merge, \"How conflicts are presented\".",
+        mend: "settle the conflict; where the text is about merges, waive the rule for the file",
+        waivable: true,
+    },
+    Rule {
+        id: id::KEY_CONTAINER,
+        severity: Severity::Error,
+        what: "No file is a container for private keys: .pfx, .p12, .jks, .kdbx, id_rsa.",
+        why: "Whoever has the key can act in the name of its owner. That it has a password only delays them, and what was public once cannot be called back.",
+        source: "Guide: OWASP Secrets Management Cheat Sheet. Format: PKCS #12 (RFC 7292).",
+        mend: "take it out and, where it was public, have the certificate revoked; public certificates go as .pem or .cer",
+        waivable: false,
+    },
+    Rule {
+        id: id::UNREADABLE,
+        severity: Severity::Warning,
+        what: "What forum cannot read, a person has looked at: pictures, documents, archives, dumps, programs.",
+        why: "Screenshots show names, tabs and server names; archives and dumps hold what nobody meant to publish. No rule sees it.",
+        source: "Law: GDPR, article 5(1)(c).",
+        mend: "look at it; then waive the rule for the file, with who looked as the reason",
+        waivable: true,
+    },
+    Rule {
+        id: id::SECRET_PRIVATE_KEY,
+        severity: Severity::Error,
+        what: "No text holds a private key.",
+        why: "Whoever has the key can act in the name of its owner, and what was public once cannot be called back.",
+        source: "Guide: OWASP Secrets Management Cheat Sheet. Format: RFC 7468.",
+        mend: "take it out, make a new key pair and have the old one revoked; in its place a `secret` variable or a reference such as #env.Name",
+        waivable: false,
+    },
+    Rule {
+        id: id::SECRET_PASSWORD,
+        severity: Severity::Error,
+        what: "No text holds a password: in connection strings, addresses, headers, settings or code, at any depth of embedded JSON or XML.",
+        why: "It opens a system of yours to everybody, and it stays in the history of every copy of the registry.",
+        source: "Guide: OWASP Secrets Management Cheat Sheet. Law: offentlighets- och sekretesslagen (2009:400), chapter 18, section 8. Format: RFC 7617.",
+        mend: "take it out and change it where it is used; in its place a `secret` variable, <password>, or a reference such as #env.Name",
+        waivable: false,
+    },
+    Rule {
+        id: id::SECRET_TOKEN,
+        severity: Severity::Error,
+        what: "No text holds a key or token for a service.",
+        why: "It works for whoever has it. Keys in public repositories are found and used within minutes.",
+        source: "Guide: OWASP Secrets Management Cheat Sheet. Format: RFC 6750, RFC 7519, and the issuers' own documentation.",
+        mend: "take it out and revoke it with its issuer; in its place a `secret` variable or a reference such as #env.Name",
+        waivable: false,
+    },
+    Rule {
+        id: id::SECRET_WEBHOOK,
+        severity: Severity::Error,
+        what: "No text holds the address of an incoming webhook: Teams, Slack, Discord, Power Automate, Logic Apps.",
+        why: "The address is the key: whoever has it writes into your channel, or starts your flow.",
+        source: "Guide: https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook.",
+        mend: "take it out and make a new address; in its place a `secret` variable or a reference such as #env.Name",
+        waivable: false,
+    },
+    Rule {
+        id: id::SECRET_SUSPECT,
+        severity: Severity::Warning,
+        what: "What stands where a password or key would stand is none.",
+        why: "A word, a short value or a sentence in a document may be a password all the same. Only a person can tell.",
+        source: "Guide: OWASP Secrets Management Cheat Sheet.",
+        mend: "replace it by <password>, #env.Name or another placeholder; where it is no secret, waive the rule for the file",
+        waivable: true,
     },
 ];
 
