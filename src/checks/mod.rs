@@ -5,9 +5,11 @@
 
 mod contents;
 mod finding;
+mod hosts;
 mod licence;
 mod manifest;
 mod paths;
+mod persons;
 mod readme;
 pub mod rules;
 mod secrets;

@@ -58,6 +58,14 @@ pub(super) mod id {
     pub(in crate::checks) const SECRET_TOKEN: &str = "secret-token";
     pub(in crate::checks) const SECRET_WEBHOOK: &str = "secret-webhook";
     pub(in crate::checks) const SECRET_SUSPECT: &str = "secret-suspect";
+    pub(in crate::checks) const PERSONAL_IDENTITY_NUMBER: &str = "personal-identity-number";
+    pub(in crate::checks) const POSSIBLE_IDENTITY_NUMBER: &str = "possible-identity-number";
+    pub(in crate::checks) const TEST_IDENTITY_NUMBER: &str = "test-identity-number";
+    pub(in crate::checks) const PERSONAL_EMAIL: &str = "personal-email";
+    pub(in crate::checks) const POSSIBLE_EMAIL: &str = "possible-email";
+    pub(in crate::checks) const INTERNAL_HOST: &str = "internal-host";
+    pub(in crate::checks) const UNC_PATH: &str = "unc-path";
+    pub(in crate::checks) const PRIVATE_ADDRESS: &str = "private-address";
 }
 
 const RULES: &[Rule] = &[
@@ -248,6 +256,78 @@ const RULES: &[Rule] = &[
         why: "A word, a short value or a sentence in a document may be a password all the same. Only a person can tell.",
         source: "Guide: OWASP Secrets Management Cheat Sheet.",
         mend: "replace it by <password>, #env.Name or another placeholder; where it is no secret, waive the rule for the file",
+        waivable: true,
+    },
+    Rule {
+        id: id::PERSONAL_IDENTITY_NUMBER,
+        severity: Severity::Error,
+        what: "No text holds a personnummer or samordningsnummer, but for the official test numbers.",
+        why: "It points at one person. Without consent it may be used only where that is clearly justified, and an example is not. Sample data is made of test numbers.",
+        source: "Law: lagen (2018:218) med kompletterande bestämmelser till EU:s dataskyddsförordning, chapter 3, section 10; GDPR, article 87. Format: folkbokföringslagen (1991:481), section 18; lagen (2022:1697) om samordningsnummer.",
+        mend: "replace it by an official test number (Skatteverket's open data, \"Testpersonnummer\"), 20100101-2382 for instance",
+        waivable: false,
+    },
+    Rule {
+        id: id::POSSIBLE_IDENTITY_NUMBER,
+        severity: Severity::Warning,
+        what: "Ten digits that could be a personnummer are none.",
+        why: "Without a sign between date and serial, other numbers look the same: times, orders, cases. Near words such as personnr or pnr it is an error.",
+        source: "Law: lagen (2018:218), chapter 3, section 10. Format: folkbokföringslagen (1991:481), section 18.",
+        mend: "replace it, or waive the rule for the file where the digits are something else",
+        waivable: true,
+    },
+    Rule {
+        id: id::TEST_IDENTITY_NUMBER,
+        severity: Severity::Note,
+        what: "Official test numbers are welcome in sample data.",
+        why: "They are correct in form and no person has them. The list in forum ends with those for 2023; a later one is taken for a person's.",
+        source: "Data: Skatteverket's open data, \"Testpersonnummer\" and \"Testsamordningsnummer\", by https://github.com/personnummer/meta.",
+        mend: "nothing to do",
+        waivable: true,
+    },
+    Rule {
+        id: id::PERSONAL_EMAIL,
+        severity: Severity::Error,
+        what: "No text holds the e-mail address of a person: contacts are roles.",
+        why: "It is personal data that nobody needs to use the component, people change their work, and addresses in public repositories are harvested.",
+        source: "Law: GDPR, articles 4(1) and 5(1)(c).",
+        mend: "replace it by the address of a role, integration@kommun.example for instance, or take it out (`forum check --fix` empties `Modifier` of Frends exports)",
+        waivable: true,
+    },
+    Rule {
+        id: id::POSSIBLE_EMAIL,
+        severity: Severity::Warning,
+        what: "An e-mail address that may be a person's is a role's.",
+        why: "A short address may be a person's user name.",
+        source: "Law: GDPR, articles 4(1) and 5(1)(c).",
+        mend: "replace it where it is a person's; where it is a role's, waive the rule for the file",
+        waivable: true,
+    },
+    Rule {
+        id: id::INTERNAL_HOST,
+        severity: Severity::Warning,
+        what: "No text names a host of an internal network (.local, .lan, .intra, .internal).",
+        why: "It tells an intruder where to go, and a receiver has no such host: it should be a variable.",
+        source: "Law: offentlighets- och sekretesslagen (2009:400), chapter 18, section 8. Format: RFC 6762, appendix G.",
+        mend: "put a variable or a reference such as #env.Name in its place",
+        waivable: true,
+    },
+    Rule {
+        id: id::UNC_PATH,
+        severity: Severity::Warning,
+        what: "No text names a server and a share of it (UNC).",
+        why: "It tells an intruder where to go, and a receiver has no such share: it should be a variable.",
+        source: "Law: offentlighets- och sekretesslagen (2009:400), chapter 18, section 8. Format: [MS-DTYP], section 2.2.57.",
+        mend: "put a variable or a reference such as #env.Name in its place",
+        waivable: true,
+    },
+    Rule {
+        id: id::PRIVATE_ADDRESS,
+        severity: Severity::Warning,
+        what: "No text holds an IP address of a private network.",
+        why: "It shows how a network is built, and leads to something else at a receiver's: it should be a variable.",
+        source: "Law: offentlighets- och sekretesslagen (2009:400), chapter 18, section 8. Format: RFC 1918.",
+        mend: "put a variable or a reference such as #env.Name in its place; in documentation 192.0.2.1 (RFC 5737)",
         waivable: true,
     },
 ];

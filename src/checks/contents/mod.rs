@@ -88,7 +88,12 @@ fn of_text(path: &str, text: &str) -> Vec<Finding> {
 }
 
 /// Which of two rules says it where both found the same: the one that stands first.
-const PRECEDENCE: &[&[&str]] = &[&[id::SECRET_PRIVATE_KEY, id::SECRET_WEBHOOK, id::SECRET_TOKEN, id::SECRET_PASSWORD, id::SECRET_SUSPECT]];
+const PRECEDENCE: &[&[&str]] = &[
+    // A server in a UNC path or in an address of a person is said with it.
+    &[id::UNC_PATH, id::PERSONAL_EMAIL, id::POSSIBLE_EMAIL, id::INTERNAL_HOST],
+    &[id::PERSONAL_IDENTITY_NUMBER, id::TEST_IDENTITY_NUMBER, id::POSSIBLE_IDENTITY_NUMBER],
+    &[id::SECRET_PRIVATE_KEY, id::SECRET_WEBHOOK, id::SECRET_TOKEN, id::SECRET_PASSWORD, id::SECRET_SUSPECT],
+];
 
 /// Leaves one hit where several rules, or several readings of one text, found the same.
 fn said_once(hits: &mut Vec<Hit>) {

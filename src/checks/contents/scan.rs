@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use super::super::secrets;
+use super::super::licence::is_licence_text;
 use super::super::texts::{Piece, Style};
+use super::super::{hosts, persons, secrets};
 use super::Hit;
 
 /// What a word sets off.
@@ -14,6 +15,12 @@ use super::Hit;
 enum Trigger {
     /// A rule about secrets.
     Secret(usize),
+    /// The end of an internal host's name.
+    Host,
+    /// The beginning of a UNC path.
+    Unc,
+    /// An e-mail address.
+    Email,
 }
 
 /// All words that any rule waits for, in one automaton.
@@ -24,18 +31,21 @@ struct Words {
 }
 
 static WORDS: LazyLock<Words> = LazyLock::new(|| {
-    let all = secrets::triggers().map(|(word, index)| (word, Trigger::Secret(index)));
+    let secrets = secrets::triggers().map(|(word, index)| (word, Trigger::Secret(index)));
+    let all = secrets.chain(hosts::ENDS.map(|end| (end, Trigger::Host))).chain([("\\\\", Trigger::Unc), ("@", Trigger::Email)]);
     let (words, triggers): (Vec<&str>, Vec<Trigger>) = all.unzip();
     let automaton = AhoCorasick::builder().ascii_case_insensitive(true).match_kind(MatchKind::Standard).build(&words);
     Words { automaton: automaton.expect("a few hundred short words"), triggers }
 });
 
 /// Gives `found` what the rules find in a piece of the file at `path`.
-pub(super) fn piece(_path: &str, piece: &Piece<'_>, found: &mut dyn FnMut(Hit)) {
+pub(super) fn piece(path: &str, piece: &Piece<'_>, found: &mut dyn FnMut(Hit)) {
     if piece.text.len() < 4 {
         return;
     }
-    words(piece, found);
+    words(path, piece, found);
+    persons::identity_numbers(piece, found);
+    hosts::addresses(piece, found);
     if piece.style != Style::Name
         && let Some(leak) = secrets::named(piece)
     {
@@ -43,11 +53,16 @@ pub(super) fn piece(_path: &str, piece: &Piece<'_>, found: &mut dyn FnMut(Hit)) 
     }
 }
 
-fn words(piece: &Piece<'_>, found: &mut dyn FnMut(Hit)) {
+fn words(path: &str, piece: &Piece<'_>, found: &mut dyn FnMut(Hit)) {
     let words = &*WORDS;
     let mut looked_at = [0_usize; secrets::TRIGGERS];
     for word in words.automaton.find_overlapping_iter(piece.text) {
         match words.triggers[word.pattern().as_usize()] {
+            Trigger::Host => hosts::host(piece, &word.range()).into_iter().for_each(&mut *found),
+            Trigger::Unc => hosts::unc(piece, &word.range()).into_iter().for_each(&mut *found),
+            // Licences ask for the names of their authors.
+            Trigger::Email if is_licence_text(path) => {}
+            Trigger::Email => persons::email(piece, word.start()).into_iter().for_each(&mut *found),
             Trigger::Secret(index) => {
                 let range: Range<usize> = word.range();
                 if range.start >= looked_at[index] {
