@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::commands::{Outcome, cache, config, fetch, registry, remove, restore, search, shell, show, status, tree, verify};
+use crate::commands::{Outcome, cache, config, diff, fetch, registry, remove, restore, search, shell, show, status, tree, update, verify};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::store::interrupt;
@@ -62,6 +62,8 @@ enum Command {
     Search(search::Args),
     Show(show::Args),
     Status(status::Args),
+    Diff(diff::Args),
+    Update(update::Args),
     Tree(tree::Args),
     Verify(verify::Args),
     Remove(remove::Args),
@@ -83,6 +85,8 @@ impl Command {
             Self::Search(_) => "search",
             Self::Show(_) => "show",
             Self::Status(_) => "status",
+            Self::Diff(_) => "diff",
+            Self::Update(_) => "update",
             Self::Tree(_) => "tree",
             Self::Verify(_) => "verify",
             Self::Remove(_) => "remove",
@@ -101,6 +105,8 @@ impl Command {
             Self::Search(args) => search::run(context, args),
             Self::Show(args) => show::run(context, args),
             Self::Status(args) => status::run(context, args),
+            Self::Diff(args) => diff::run(context, args),
+            Self::Update(args) => update::run(context, args),
             Self::Tree(args) => tree::run(context, args),
             Self::Verify(args) => verify::run(context, args),
             Self::Remove(args) => remove::run(context, args),

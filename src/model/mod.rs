@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod adoption;
+pub mod carry;
 pub mod content;
 pub mod digest;
 pub mod escape;
@@ -10,6 +11,7 @@ pub mod index;
 pub mod licence;
 pub mod lockfile;
 pub mod manifest;
+pub mod merge;
 pub mod path;
 pub mod publisher;
 pub mod registry_file;
@@ -17,6 +19,7 @@ pub mod resolve;
 pub mod search;
 pub(crate) mod text;
 mod toml_document;
+pub mod update;
 pub mod user_settings;
 pub mod variables;
 pub mod workspace_file;
