@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{
-    Outcome, adopt, cache, config, fetch, publish, registry, remove, restore, search, shell, show, status, tree, verify,
+    Outcome, adopt, cache, config, diff, fetch, publish, registry, remove, restore, search, shell, show, status, tree, update, verify,
 };
 use crate::context::Context;
 use crate::error::{Code, Failure};
@@ -64,6 +64,8 @@ enum Command {
     Search(search::Args),
     Show(show::Args),
     Status(status::Args),
+    Diff(diff::Args),
+    Update(update::Args),
     Tree(tree::Args),
     Verify(verify::Args),
     Remove(remove::Args),
@@ -87,6 +89,8 @@ impl Command {
             Self::Search(_) => "search",
             Self::Show(_) => "show",
             Self::Status(_) => "status",
+            Self::Diff(_) => "diff",
+            Self::Update(_) => "update",
             Self::Tree(_) => "tree",
             Self::Verify(_) => "verify",
             Self::Remove(_) => "remove",
@@ -107,6 +111,8 @@ impl Command {
             Self::Search(args) => search::run(context, args),
             Self::Show(args) => show::run(context, args),
             Self::Status(args) => status::run(context, args),
+            Self::Diff(args) => diff::run(context, args),
+            Self::Update(args) => update::run(context, args),
             Self::Tree(args) => tree::run(context, args),
             Self::Verify(args) => verify::run(context, args),
             Self::Remove(args) => remove::run(context, args),

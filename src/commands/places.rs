@@ -65,8 +65,8 @@ impl<'a> Places<'a> {
     }
 
     /// For commands whose answer must be that of today, unless `--offline` is given.
-    pub(super) fn today(context: &'a Context, workspace: &Workspace) -> Result<Self> {
-        Ok(Self { newest: true, ..Self::new(context, workspace, Vec::new())? })
+    pub(super) fn today(context: &'a Context, workspace: &Workspace, named: Vec<IdOrName>) -> Result<Self> {
+        Ok(Self { newest: true, ..Self::new(context, workspace, named)? })
     }
 
     /// For commands that contribute from a workspace of which nothing is changed.

@@ -18,7 +18,8 @@ use crate::model::written::normalise;
 pub struct Rendered {
     /// What is written.
     pub bytes: Vec<u8>,
-    /// Lengths between the secret answers, in bytes, with LF for CRLF; empty where the file has no secret.
+    /// Lengths between the secret answers, or their placeholders, in bytes, with LF for CRLF; empty where the file has no
+    /// secret.
     pub pieces: Vec<u64>,
 }
 
@@ -110,11 +111,10 @@ fn bound(bytes: &[u8], pointer: &str, answer: Option<&Answer>) -> Result<Bound, 
 fn splice(bytes: &[u8], edits: &[Edit]) -> Rendered {
     let mut out = Vec::with_capacity(bytes.len());
     let (mut at, mut boundaries) = (0, Vec::new());
-    for edit in edits {
-        let Some(new) = &edit.bytes else { continue };
+    for edit in edits.iter().filter(|edit| edit.bytes.is_some() || edit.secret) {
         out.extend_from_slice(&bytes[at..edit.range.start]);
         let start = out.len();
-        out.extend_from_slice(new);
+        out.extend_from_slice(edit.bytes.as_deref().unwrap_or(&bytes[edit.range.clone()]));
         at = edit.range.end;
         if edit.secret {
             boundaries.push(start..out.len());
@@ -223,6 +223,6 @@ mod tests {
         let secret = "[a]\ntype = \"secret\"\nreplace = [{ file = \"f\", text = \"@@A@@\", count = 2 }]\n";
         let rendered = run("k=@@A@@\r\nl=@@A@@;", secret, &[("a", "hemlig")]).expect("rendered");
         assert_eq!(rendered.pieces, [2, 3, 1]);
-        assert_eq!(run("k=@@A@@ @@A@@", secret, &[]).expect("rendered").pieces, [0_u64; 0]);
+        assert_eq!(run("k=@@A@@ @@A@@", secret, &[]).expect("rendered").pieces, [2, 1, 0], "the placeholder stands there, too");
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod adoption;
+pub mod carry;
 pub mod content;
 pub mod digest;
 pub mod escape;
@@ -13,6 +14,7 @@ pub mod index_document;
 pub mod licence;
 pub mod lockfile;
 pub mod manifest;
+pub mod merge;
 pub mod path;
 pub mod publisher;
 pub mod registry_file;
@@ -20,6 +22,7 @@ pub mod resolve;
 pub mod search;
 pub(crate) mod text;
 mod toml_document;
+pub mod update;
 pub mod user_settings;
 pub mod variables;
 pub mod workspace_file;

@@ -29,6 +29,8 @@ const RUNS: &[(&str, &[&str], i32)] = &[
     ("output-verify", &["verify"], 0),
     ("output-verify", &["verify", "--deny", "deprecated"], 3),
     ("output-status", &["status", "--exit-code"], 0),
+    ("output-diff", &["diff"], 0),
+    ("output-update", &["update"], 0),
     ("output-tree", &["tree"], 0),
     ("output-tree", &["tree", "--why", SFTP], 0),
     ("output-config", &["config"], 0),
