@@ -8,6 +8,7 @@ mod licence;
 mod manifest;
 mod paths;
 mod readme;
+pub mod registry;
 pub mod rules;
 #[cfg(test)]
 mod tests;

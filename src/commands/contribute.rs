@@ -7,6 +7,8 @@ use anyhow::Result;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::findings::FindingsReport;
+use super::rehearsal;
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::fail;
@@ -60,8 +62,16 @@ pub(super) enum Decision {
     /// It is on `main` already.
     There,
     /// Findings stand in the way.
-    Stopped,
+    Stopped(FindingsReport),
     Propose(Proposal),
+}
+
+/// How a contribution ended.
+pub(super) enum Ended {
+    /// It is there.
+    Sent(Sent),
+    /// Findings stand in the way, and nothing was pushed.
+    Stopped(FindingsReport),
 }
 
 /// What became of it.
@@ -122,7 +132,7 @@ pub(super) fn contribute(
     id: &ComponentId,
     branch: &str,
     decide: &mut dyn FnMut(&Registry, Timestamp) -> Result<Decision>,
-) -> Result<Option<Sent>> {
+) -> Result<Ended> {
     if context.store.offline {
         fail!(Code::Offline, "contributing asks the network, which --offline forbids");
     }
@@ -133,8 +143,8 @@ pub(super) fn contribute(
         let registry = Registry::open_to_write(&way.registry, &way.base, &context.store, &visit)?;
         registry.take_notes().iter().for_each(|note| context.ui.say(note));
         match attempt(context, way, &registry, branch, &reference, decide)? {
-            Attempt::Sent(sent) => return Ok(Some(sent)),
-            Attempt::Stopped => return Ok(None),
+            Attempt::Sent(sent) => return Ok(Ended::Sent(sent)),
+            Attempt::Stopped(checked) => return Ok(Ended::Stopped(checked)),
             Attempt::Moved => {}
         }
     }
@@ -146,7 +156,7 @@ pub(super) fn contribute(
 enum Attempt {
     Sent(Sent),
     /// Findings stand in the way.
-    Stopped,
+    Stopped(FindingsReport),
     /// `main`, or the branch, is another than it was.
     Moved,
 }
@@ -171,7 +181,7 @@ fn attempt(
             let sent = Sent { commit: None, remote: shown(remote), link: None, pushed: false, already: true };
             return Ok(Attempt::Sent(sent));
         }
-        Proposed::Stopped => return Ok(Attempt::Stopped),
+        Proposed::Stopped(checked) => return Ok(Attempt::Stopped(checked)),
         Proposed::Commit(proposal, commit) => (proposal, commit),
     };
     let mut made = Contribution { main, commit, at };
@@ -219,7 +229,7 @@ fn attempt(
 /// A decision, with its commit.
 enum Proposed {
     There,
-    Stopped,
+    Stopped(FindingsReport),
     Commit(Proposal, git2::Oid),
 }
 
@@ -232,9 +242,13 @@ fn propose(
 ) -> Result<Proposed> {
     let proposal = match decide(registry, at)? {
         Decision::There => return Ok(Proposed::There),
-        Decision::Stopped => return Ok(Proposed::Stopped),
+        Decision::Stopped(checked) => return Ok(Proposed::Stopped(checked)),
         Decision::Propose(proposal) => proposal,
     };
+    let foreseen = rehearsal::rehearse(registry, &proposal.change)?;
+    if foreseen.errors > 0 {
+        return Ok(Proposed::Stopped(foreseen.into()));
+    }
     let draft = Draft { change: &proposal.change, author: &proposal.author, message: &proposal.message, at };
     let commit = upstream.commit(main, &draft)?;
     Ok(Proposed::Commit(proposal, commit))

@@ -10,6 +10,7 @@ mod originals;
 mod places;
 pub mod publish;
 pub mod registry;
+mod rehearsal;
 pub mod remove;
 pub mod restore;
 pub mod search;

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::Outcome;
 use super::candidate::{self, Taken};
-use super::contribute::{self, ContributionReport, Decision, Mode, Proposal, Sent, Way, author, owner, publisher};
-use super::findings::{FindingsReport, lines};
+use super::contribute::{self, ContributionReport, Decision, Ended, Mode, Proposal, Sent, Way, author, owner, publisher};
+use super::findings::{lines, stopped};
 use super::places::{Places, relative};
 use crate::checks::Checked;
 use crate::context::Context;
@@ -95,7 +95,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
         return Err(Failure::new(Code::Offline, "publishing asks the network, which --offline forbids").into());
     }
     let checked = taken.check(context, None)?;
-    let Some(manifest) = checked.manifest.as_ref() else { return Ok(stopped(context, checked)) };
+    let Some(manifest) = checked.manifest.as_ref() else { return Ok(stopped(context, "publish", &checked.into())) };
     let id: ComponentId = format!("{}/{}", manifest.component.owner, manifest.component.name).parse()?;
     let version = manifest.component.version.clone();
     let branch = format!("contribute/{id}-{version}");
@@ -105,11 +105,15 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let mut last: Option<Checked> = None;
     let sent = contribute::contribute(context, &way, &id, &branch, &mut |registry, at| {
         let checked = taken.check(context, Some(registry))?;
-        let decision = if checked.errors > 0 { Decision::Stopped } else { decide(context, &taken, registry, &checked, at)? };
+        let decision =
+            if checked.errors > 0 { Decision::Stopped(checked.clone().into()) } else { decide(context, &taken, registry, &checked, at)? };
         last = Some(checked);
         Ok(decision)
     })?;
-    let Some(sent) = sent else { return Ok(stopped(context, last.unwrap_or_default())) };
+    let sent = match sent {
+        Ended::Sent(sent) => sent,
+        Ended::Stopped(findings) => return Ok(stopped(context, "publish", &findings)),
+    };
     say(context, &taken, &last.unwrap_or_default(), &sent, (&id, &version, &branch), args);
     let mut report = ContributionReport::new(&id, Some(version), &branch, sent);
     report.tree = Some(tree_id(&taken.files)?.to_string());
@@ -119,12 +123,6 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     }
     context.ui.report("publish", &report);
     Ok(Outcome::Done)
-}
-
-fn stopped(context: &Context, checked: Checked) -> Outcome {
-    context.ui.report("publish", &FindingsReport::from(checked));
-    context.ui.say("nothing was pushed\n  try: forum explain RULE");
-    Outcome::No
 }
 
 /// A fetched copy carries the receiver's answers (details, "publish").
@@ -174,7 +172,7 @@ fn way(context: &Context, taken: &Taken, args: &Args) -> Result<Way> {
 
 /// What publishing changes in this state of the registry.
 fn decide(context: &Context, taken: &Taken, registry: &Registry, checked: &Checked, at: Timestamp) -> Result<Decision> {
-    let Some(manifest) = &checked.manifest else { return Ok(Decision::Stopped) };
+    let Some(manifest) = &checked.manifest else { return Ok(Decision::Stopped(checked.clone().into())) };
     let id: ComponentId = format!("{}/{}", manifest.component.owner, manifest.component.name).parse()?;
     let card = bytes_of(&taken.files, MANIFEST_FILE).and_then(Card::of_manifest).unwrap_or_default();
     let record = VersionRecord {

@@ -1,4 +1,6 @@
-//! `forum registry`: the registries that a receiver knows.
+//! `forum registry`: the registries that a receiver knows, and what their maintainers need.
+
+mod check;
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +29,7 @@ pub enum Command {
     List(List),
     Remove(Remove),
     Refresh(Refresh),
+    Check(check::Check),
 }
 
 /// Name a registry, in forum.toml or for all your workspaces
@@ -118,6 +121,7 @@ impl Command {
             Self::List(_) => "registry list",
             Self::Remove(_) => "registry remove",
             Self::Refresh(_) => "registry refresh",
+            Self::Check(_) => "registry check",
         }
     }
 
@@ -131,6 +135,7 @@ impl Command {
             Self::List(_) => list(context)?,
             Self::Remove(args) => remove(context, args)?,
             Self::Refresh(args) => refresh(context, args)?,
+            Self::Check(args) => return check::run(context, args),
         };
         context.ui.report(self.name(), &report);
         Ok(Outcome::Done)

@@ -16,6 +16,7 @@ pub mod manifest;
 pub mod path;
 pub mod publisher;
 pub mod registry_file;
+pub mod registry_state;
 pub mod resolve;
 pub mod search;
 pub(crate) mod text;

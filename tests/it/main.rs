@@ -22,6 +22,7 @@ mod look;
 mod places;
 mod readme;
 mod registries;
+mod registry_check;
 mod restore;
 mod schema;
 mod servers;

@@ -7,6 +7,7 @@ mod git;
 mod network;
 mod people;
 mod search;
+mod state;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use anyhow::{Context as _, Result};
 use semver::Version;
 
 pub use content::{Content, tree_id};
+pub use state::{LocalRegistry, State};
 
 use self::folder::Folder;
 use self::git::GitTree;

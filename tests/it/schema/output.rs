@@ -30,6 +30,7 @@ const RUNS: &[(&str, &[&str], i32)] = &[
     ("output-tree", &["tree"], 0),
     ("output-tree", &["tree", "--why", SFTP], 0),
     ("output-config", &["config"], 0),
+    ("output-registry-check", &["registry", "check", "../../srv/kommun.git"], 0),
     ("output-cache-path", &["cache", "path"], 0),
     ("output-cache-verify", &["cache", "verify"], 0),
     ("output-cache-clean", &["cache", "clean"], 0),
