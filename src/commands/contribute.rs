@@ -7,20 +7,23 @@ use anyhow::Result;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::findings::FindingsReport;
+use super::Outcome;
+use super::findings::{FindingsReport, stopped};
+use super::places::Places;
 use super::rehearsal;
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::address::{Address, without_credentials};
 use crate::model::forge::Forge;
-use crate::model::id::{ComponentId, Name};
+use crate::model::id::{ComponentId, IdOrName, Name};
 use crate::model::publisher::Publisher;
 use crate::model::workspace_file::{AuthorKind, WorkspaceFile};
 use crate::store::contribution::{Author, Change, Draft, MAIN, Push, Pushed, Seen, Upstream, git};
 use crate::store::memory::Contribution;
 use crate::store::registry::{Registry, Visit};
 use crate::store::transport::local::Local;
+use crate::store::workspace::root_of;
 use crate::ui::Report;
 
 /// How often a commit is made anew because `main` moved meanwhile.
@@ -47,6 +50,77 @@ pub(super) enum Mode {
     Direct,
     /// Nothing leaves this machine.
     DryRun,
+}
+
+/// Where the branch of a record or a notice goes: flags that such commands share.
+#[derive(Debug, clap::Args)]
+pub(super) struct Destination {
+    /// Do everything but the push
+    #[arg(long)]
+    dry_run: bool,
+    /// Push the branch to this fork of the forum
+    #[arg(long, value_name = "URL")]
+    fork: Option<String>,
+    /// Open the link in the browser
+    #[arg(long)]
+    open: bool,
+}
+
+impl Destination {
+    pub(super) fn way(&self, context: &Context, file: &WorkspaceFile) -> Result<Way> {
+        let (registry, base) = Places::writing(context, &root_of(&context.directory), file).destination()?;
+        let fork = self.fork.as_deref().map(Address::parse).transpose()?.map(|fork| fork.relative_to(&context.started_in));
+        Ok(Way { registry, base, fork, mode: if self.dry_run { Mode::DryRun } else { Mode::Branch } })
+    }
+
+    /// Says what has become of `what`.
+    pub(super) fn finish(
+        &self,
+        context: &Context,
+        command: &str,
+        what: &str,
+        (id, version, branch): (&ComponentId, Option<String>, &str),
+        ended: Ended,
+    ) -> Outcome {
+        let sent = match ended {
+            Ended::Sent(sent) => sent,
+            Ended::Stopped(findings) => return stopped(context, command, &findings),
+        };
+        let ui = &context.ui;
+        if sent.already {
+            ui.say(&format!("{what} is in the forum already"));
+        } else if self.dry_run {
+            ui.say(&format!("nothing was pushed (--dry-run); {what} would go to {} as {branch}", sent.remote));
+        } else {
+            ui.say(&format!("{what} waits in {} on the branch {branch}", sent.remote));
+        }
+        if let Some(link) = sent.link.as_ref().filter(|_| self.open && sent.pushed) {
+            ui.open(link);
+        }
+        ui.report(command, &ContributionReport::new(id, version, branch, sent));
+        Outcome::Done
+    }
+}
+
+/// The full id of what a person typed; only a short name needs the registry for that.
+pub(super) fn full_id(context: &Context, way: &Way, typed: &IdOrName) -> Result<ComponentId> {
+    match typed {
+        IdOrName::Id(id) => Ok(id.clone()),
+        IdOrName::Short(_) => {
+            if context.store.offline {
+                fail!(Code::Offline, "contributing asks the network, which --offline forbids");
+            }
+            Registry::open_to_write(&way.registry, &way.base, &context.store, &Visit { newest: true, components: Vec::new() })?.find(typed)
+        }
+    }
+}
+
+/// Who contributes, where it must be known.
+pub(super) fn require_owner(context: &Context, file: &WorkspaceFile) -> Result<Name> {
+    owner(context, file).ok_or_else(|| {
+        let failure = Failure::new(Code::MissingAnswers, "who contributes is not known: forum.toml has no [workspace] owner");
+        failure.hint("write into forum.toml: [workspace] owner = \"…\"").hint("or set FORUM_OWNER").into()
+    })
 }
 
 /// What a contribution changes in the newest state of a registry.
@@ -139,7 +213,7 @@ pub(super) fn contribute(
     git(&context.store)?;
     let reference = if way.mode == Mode::Direct { MAIN.to_owned() } else { format!("refs/heads/{branch}") };
     for _ in 0..MOST_ATTEMPTS {
-        let visit = Visit { newest: true, components: vec![crate::model::id::IdOrName::Id(id.clone())] };
+        let visit = Visit { newest: true, components: vec![IdOrName::Id(id.clone())] };
         let registry = Registry::open_to_write(&way.registry, &way.base, &context.store, &visit)?;
         registry.take_notes().iter().for_each(|note| context.ui.say(note));
         match attempt(context, way, &registry, branch, &reference, decide)? {

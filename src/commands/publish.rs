@@ -12,21 +12,20 @@ use super::Outcome;
 use super::candidate::{self, Taken};
 use super::contribute::{self, ContributionReport, Decision, Ended, Mode, Proposal, Sent, Way, author, owner, publisher};
 use super::findings::{lines, stopped};
+use super::own_name::ask_owner;
 use super::places::{Places, relative};
 use crate::checks::Checked;
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::model::address::Address;
 use crate::model::content::{bytes_of, checksum};
-use crate::model::id::{ComponentId, Name};
+use crate::model::id::ComponentId;
 use crate::model::index::{Card, IndexFile, VersionRecord};
 use crate::model::index_document::IndexDocument;
 use crate::model::manifest::MANIFEST_FILE;
 use crate::model::resolve::{Catalog, Wish, resolve};
 use crate::store::contribution::{Change, MAIN, Piece, Upstream};
-use crate::store::fs::journal::Transaction;
 use crate::store::registry::{Registry, Visit, tree_id};
-use crate::store::workspace::Workspace;
 
 /// Publish a component: a branch in the forum, and the link that opens its pull request
 ///
@@ -140,23 +139,11 @@ fn refuse_fetched(taken: &Taken) -> Result<()> {
 
 /// `[workspace] owner` is asked for where it is missing, and written down.
 fn ensure_owner(context: &Context, taken: &mut Taken, only_looking: bool) -> Result<()> {
-    if owner(context, &taken.file).is_some() {
-        return Ok(());
+    if owner(context, &taken.file).is_none() {
+        let proposed = candidate::id_of(&taken.files).map(|id| id.owner().to_string()).unwrap_or_default();
+        ask_owner(context, &taken.root, &mut taken.file, if only_looking { None } else { Some(&proposed) })?;
     }
-    let missing = || {
-        let failure = Failure::new(Code::MissingAnswers, "who publishes is not known: forum.toml has no [workspace] owner");
-        failure.hint("write into forum.toml: [workspace] owner = \"…\"").hint("or set FORUM_OWNER")
-    };
-    if !context.ui.can_ask() || only_looking {
-        return Err(missing().into());
-    }
-    let proposed = candidate::id_of(&taken.files).map(|id| id.owner().to_string()).unwrap_or_default();
-    let typed: Name = context.ui.ask("Who publishes here (the owner in ids)", &proposed)?.parse().map_err(|_| missing())?;
-    taken.file.set_owner(&typed);
-    let workspace = Workspace::open(&taken.root, context.state_dir()?, &|| ())?;
-    let mut change = Transaction::begin(&workspace.root)?;
-    change.stage_file(&crate::model::workspace_file::WORKSPACE_FILE.parse()?, taken.file.render().as_bytes())?;
-    change.commit()
+    Ok(())
 }
 
 fn way(context: &Context, taken: &Taken, args: &Args) -> Result<Way> {

@@ -1,6 +1,9 @@
 //! `forum registry`: the registries that a receiver knows, and what their maintainers need.
 
 mod check;
+mod init;
+mod mirror;
+mod skeleton;
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +11,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use super::places::relative;
+use super::withdraw::{self, Deprecate, Yank};
 use super::{Outcome, open_workspace};
 use crate::context::Context;
 use crate::error::{Code, Failure};
@@ -29,7 +33,11 @@ pub enum Command {
     List(List),
     Remove(Remove),
     Refresh(Refresh),
+    Init(init::Init),
     Check(check::Check),
+    Mirror(mirror::Mirror),
+    Yank(Yank),
+    Deprecate(Deprecate),
 }
 
 /// Name a registry, in forum.toml or for all your workspaces
@@ -121,7 +129,11 @@ impl Command {
             Self::List(_) => "registry list",
             Self::Remove(_) => "registry remove",
             Self::Refresh(_) => "registry refresh",
+            Self::Init(_) => "registry init",
             Self::Check(_) => "registry check",
+            Self::Mirror(_) => "registry mirror",
+            Self::Yank(_) => "registry yank",
+            Self::Deprecate(_) => "registry deprecate",
         }
     }
 
@@ -135,7 +147,11 @@ impl Command {
             Self::List(_) => list(context)?,
             Self::Remove(args) => remove(context, args)?,
             Self::Refresh(args) => refresh(context, args)?,
+            Self::Init(args) => return init::run(context, args),
             Self::Check(args) => return check::run(context, args),
+            Self::Mirror(args) => return mirror::run(context, args),
+            Self::Yank(args) => return withdraw::yank(context, args),
+            Self::Deprecate(args) => return withdraw::deprecate(context, args),
         };
         context.ui.report(self.name(), &report);
         Ok(Outcome::Done)

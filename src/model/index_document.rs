@@ -188,7 +188,7 @@ mod tests {
         let index = again.read().expect("sound");
         let versions: Vec<_> = index.versions.iter().map(|record| record.version.to_string()).collect();
         assert_eq!(versions, ["1.0.0", "1.1.0"]);
-        assert_eq!(index.versions[1], record("1.1.0"));
+        assert_eq!(*index.versions[1], record("1.1.0"));
         assert_eq!(index.yanked[&Version::new(1, 0, 0)].reason, "wrong \"mapping\"");
     }
 

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod adoption;
+pub mod code_owners;
 pub mod content;
 pub mod digest;
 pub mod escape;

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use toml_edit::{InlineTable, Item, Table, Value};
 
 use super::id::{ComponentId, Name};
-use super::path::RelPath;
+use super::lockfile::LOCK_FILE;
+use super::path::{RelPath, collision_key};
 use super::publisher::Publisher;
 use super::toml_document::{TomlDocument, set_value};
 use super::variables::{Answer, Answers};
@@ -147,12 +148,17 @@ impl WorkspaceFile {
     /// Where a component goes.
     ///
     /// # Errors
-    /// Where the path would be too long.
+    /// Where the path would be too long, or where forum itself works.
     pub fn path_of(&self, id: &ComponentId) -> Result<RelPath, Failure> {
-        match self.components.get(id).and_then(|entry| entry.path.clone()) {
-            Some(path) => Ok(path),
-            None => format!("{}/{id}", self.components_dir).parse().map_err(|e| self.document.fail(e)),
+        let path = match self.components.get(id).and_then(|entry| entry.path.clone()) {
+            Some(path) => path,
+            None => format!("{}/{id}", self.components_dir).parse().map_err(|e| self.document.fail(e))?,
+        };
+        let first = collision_key(path.parts().next().unwrap_or_default());
+        if [".forum", WORKSPACE_FILE, LOCK_FILE].contains(&first.as_str()) {
+            return Err(self.document.fail(format!("{id} cannot lie in `{path}`: forum itself works there")));
         }
+        Ok(path)
     }
 
     /// Names a registry.

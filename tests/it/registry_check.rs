@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::fixtures::empty;
 use crate::support::registry::{Published, Registry, Version};
 use crate::support::sandbox::{Outcome, Sandbox};
-use crate::support::{Files, files, git};
+use crate::support::{Files, files, git, write_files};
 
 const ID: &str = "sundsvall/pupil-sync";
 const INDEX: &str = "index/sundsvall/pupil-sync.toml";
@@ -290,4 +290,34 @@ fn files_of_a_registry_are_read_strictly() {
     let own = "\n[vocabulary]\nowner-kinds = [\"school\"]\n";
     fs::write(plain.join("registry.toml"), fs::read_to_string(plain.join("registry.toml")).unwrap() + own).unwrap();
     assert_eq!(rules(&check(&sandbox, &plain, &[]).exits(3), "error"), ["publisher-file"], "other sectors have other kinds");
+}
+
+/// One set of rules: what the registry's CI would refuse is not pushed, though `forum check` has nothing against it.
+#[test]
+fn publish_asks_the_same_rules_before_it_pushes() {
+    let (sandbox, registry, _) = ready();
+    let publisher = "title = \"Örebro\"\nkind = \"school\"\ncontact = \"it@orebro.example\"\nurl = \"https://orebro.example\"\n";
+    let file = |kind: &str| {
+        format!(
+            "[workspace]\nowner = \"orebro\"\n[workspace.publisher]\n{}\n[registries.kommun]\nurl = \"{}\"\n",
+            publisher.replace("school", kind),
+            registry.url()
+        )
+    };
+    let workspace = sandbox.workspace_of("orebro", &file("school"));
+    let mut all = content("mine\n");
+    let manifest = "[component]\nowner = \"orebro\"\nname = \"new\"\nversion = \"1.0.0\"\nkind = \"technical-component\"\ntitle = \"New\"\nsummary = \"New\"\nlicense = \"EUPL-1.2\"\nstatus = \"production\"\ncontact = \"it@orebro.example\"\n";
+    all.insert("component.toml".to_owned(), (false, manifest.as_bytes().to_vec()));
+    write_files(&workspace.join("new"), &all);
+    let refs = registry.git(&["for-each-ref"]);
+    let stopped = sandbox.run(&workspace, &["publish", "new", "--registry", "kommun", "--json"]).exits(3);
+    assert_eq!(rules(&stopped, "error"), ["publisher-file"], "{stopped}");
+    assert_eq!(registry.git(&["for-each-ref"]), refs);
+    fs::write(workspace.join("forum.toml"), file("municipality")).unwrap();
+    sandbox.run(&workspace, &["publish", "new", "--registry", "kommun", "--json"]).exits(0);
+    let base = registry.head();
+    registry.git(&["update-ref", "refs/heads/main", "refs/heads/contribute/orebro/new-1.0.0"]);
+    let outcome = check(&sandbox, &registry.path, &["--base", &base]).exits(0);
+    assert_eq!(findings(&outcome), [Value::Null; 0], "{outcome}");
+    check(&sandbox, &registry.path, &[]).exits(0);
 }

@@ -271,3 +271,34 @@ fn differing(old: &Value, new: &Value) -> String {
     let keys: BTreeSet<_> = old.keys().chain(new.keys()).filter(|key| old.get(*key) != new.get(*key)).collect();
     keys.into_iter().map(|key| format!("`{}`", key.escape_debug())).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: &str = "later = 1\n[card]\nversion = \"1.1.0\"\n[[version]]\nversion = \"1.0.0\"\ntree = \"a\"\n[[version]]\nversion = \"1.1.0\"\ntree = \"b\"\n[removed.\"1.0.0\"]\nreason = \"x\"\n";
+    const MORE: &str = "[[version]]\nversion = \"1.2.0\"\ntree = \"c\"\n";
+
+    fn rules(new: &str) -> Vec<&'static str> {
+        let mut findings = Vec::new();
+        compared("index/a/b.toml", Some(OLD.as_bytes()), new.as_bytes(), &mut findings);
+        findings.into_iter().map(|finding| finding.rule).collect()
+    }
+
+    #[test]
+    fn an_index_only_grows() {
+        let more = format!("{OLD}{MORE}");
+        assert_eq!(rules(OLD), [""; 0]);
+        assert_eq!(rules(&more), [""; 0]);
+        assert_eq!(rules(&more.replace("1.1.0\"\n[[", "1.2.0\"\n[[")), [""; 0], "the card may change");
+        assert_eq!(rules(&OLD.replace("tree = \"a\"", "tree = \"z\"")), ["append-only"]);
+        assert_eq!(rules(&OLD.replace("tree = \"a\"", "tree = \"a\"\nlater = 1")), ["append-only"], "keys of a newer forum count");
+        assert_eq!(rules(&OLD.replace("[removed.\"1.0.0\"]\nreason = \"x\"\n", "")), ["append-only"]);
+        assert_eq!(rules(&OLD.replace("reason = \"x\"", "reason = \"y\"")), ["append-only"]);
+        assert_eq!(rules(&format!("{OLD}[yanked.\"1.1.0\"]\nreason = \"x\"\n")), [""; 0], "a yank alone");
+        assert_eq!(rules(&format!("{more}[yanked.\"1.1.0\"]\nreason = \"x\"\n")), ["one-change"]);
+        assert_eq!(rules(&more.replace("later = 1\n", "later = 2\n")), ["one-change"]);
+        assert_eq!(rules(&format!("{more}{}", MORE.replace("1.2.0", "1.3.0"))), ["one-change"]);
+        assert_eq!(compared("x", None, MORE.as_bytes(), &mut Vec::new()), ["1.2.0"]);
+    }
+}

@@ -123,7 +123,7 @@ pub(super) fn file<'a>(
     };
     let read = Read { file, index };
     notices(&read, findings);
-    versions(&read, catalog, findings);
+    versions(&read, findings);
     if let Some(successor) = read.index.deprecated.as_ref().and_then(|deprecated| deprecated.replaced_by.as_ref())
         && (successor == component || !catalog.has(successor))
     {
@@ -142,7 +142,7 @@ fn notices(read: &Read<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn versions(read: &Read<'_>, catalog: &Indexed<'_>, findings: &mut Vec<Finding>) {
+fn versions(read: &Read<'_>, findings: &mut Vec<Finding>) {
     for record in &read.index.versions {
         let mut wrong = |rule, message| findings.push(read.of_version(rule, record, message));
         if record.published.parse::<jiff::Timestamp>().is_err() {
@@ -152,15 +152,20 @@ fn versions(read: &Read<'_>, catalog: &Indexed<'_>, findings: &mut Vec<Finding>)
             let shown = without_credentials(&source.repository);
             wrong(id::INDEX_FILE, format!("`source` of {} holds a password or a token ({shown} would do)", record.version));
         }
-        for dependency in record.dependencies.keys().filter(|dependency| !catalog.has(dependency)) {
-            wrong(id::DEPENDENCIES, format!("{} needs {dependency}, which is not in this registry", record.version));
-        }
     }
 }
 
 /// Whether what a version needs can be had. Afterwards others may yank it, so for what is published it is a warning.
 pub(super) fn resolves(read: &Read<'_>, record: &VersionRecord, catalog: &Indexed<'_>, severity: Severity, findings: &mut Vec<Finding>) {
-    if record.dependencies.is_empty() || !record.dependencies.keys().all(|dependency| catalog.has(dependency)) {
+    if record.dependencies.is_empty() {
+        return;
+    }
+    let absent: Vec<_> = record.dependencies.keys().filter(|dependency| !catalog.has(dependency)).collect();
+    for dependency in &absent {
+        let message = format!("{} needs {dependency}, which is not in this registry", record.version);
+        findings.push(read.of_version(id::DEPENDENCIES, record, message));
+    }
+    if !absent.is_empty() {
         return;
     }
     let requirement = format!("={}", record.version).parse();

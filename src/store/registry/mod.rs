@@ -4,9 +4,11 @@ mod bundle;
 mod content;
 mod folder;
 mod git;
+mod mirror;
 mod network;
 mod people;
 mod search;
+mod start;
 mod state;
 
 use std::cell::RefCell;
@@ -19,6 +21,8 @@ use anyhow::{Context as _, Result};
 use semver::Version;
 
 pub use content::{Content, tree_id};
+pub use mirror::{Mirrored, mirror};
+pub use start::{First, start};
 pub use state::{LocalRegistry, State};
 
 use self::folder::Folder;
@@ -49,7 +53,7 @@ trait Source {
     fn tree(&self, _path: &RelPath) -> Result<Option<ObjectId>> {
         Ok(None)
     }
-    /// Brings these objects, in one request.
+    /// Brings these files, in one request.
     fn bring(&self, _ids: &[ObjectId]) -> Result<()> {
         Ok(())
     }
@@ -280,6 +284,14 @@ impl Registry {
     /// When the index cannot be listed.
     pub fn ids(&self) -> Result<Vec<ComponentId>> {
         listed(&*self.source)
+    }
+
+    /// A file of the registry that clients do not read, to be changed.
+    ///
+    /// # Errors
+    /// The transport's own.
+    pub fn file_bytes(&self, path: &RelPath) -> Result<Option<Vec<u8>>> {
+        self.source.read(path, people::MAX_BYTES)
     }
 
     /// The index file of a component as it stands, to be changed.
