@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{
-    Outcome, adopt, cache, config, diff, fetch, publish, registry, remove, restore, search, shell, show, status, tree, update, verify,
+    Outcome, adopt, cache, config, diff, fetch, new, publish, registry, remove, restore, search, shell, show, status, tree, update, verify,
 };
 use crate::context::Context;
 use crate::error::{Code, Failure};
@@ -70,6 +70,7 @@ enum Command {
     Verify(verify::Args),
     Remove(remove::Args),
     Restore(restore::Args),
+    New(new::Args),
     Publish(publish::Args),
     Adopt(adopt::Args),
     #[command(subcommand)]
@@ -95,6 +96,7 @@ impl Command {
             Self::Verify(_) => "verify",
             Self::Remove(_) => "remove",
             Self::Restore(_) => "restore",
+            Self::New(_) => "new",
             Self::Publish(_) => "publish",
             Self::Adopt(_) => "adopt",
             Self::Registry(command) => command.name(),
@@ -117,6 +119,7 @@ impl Command {
             Self::Verify(args) => verify::run(context, args),
             Self::Remove(args) => remove::run(context, args),
             Self::Restore(args) => restore::run(context, args),
+            Self::New(args) => new::run(context, args),
             Self::Publish(args) => publish::run(context, args),
             Self::Adopt(args) => adopt::run(context, args),
             Self::Registry(command) => command.run(context),

@@ -11,6 +11,7 @@ mod manifest;
 mod paths;
 mod persons;
 mod readme;
+pub mod registry;
 pub mod rules;
 mod secrets;
 #[cfg(test)]

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Outcome;
+use super::findings::{FindingsReport, stopped};
 use super::places::Places;
+use super::rehearsal;
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::fail;
@@ -78,9 +80,12 @@ impl Destination {
         command: &str,
         what: &str,
         (id, version, branch): (&ComponentId, Option<String>, &str),
-        sent: Option<Sent>,
-    ) -> Result<Outcome> {
-        let Some(sent) = sent else { fail!(Code::Internal, "a contribution without checks was stopped") };
+        ended: Ended,
+    ) -> Outcome {
+        let sent = match ended {
+            Ended::Sent(sent) => sent,
+            Ended::Stopped(findings) => return stopped(context, command, &findings),
+        };
         let ui = &context.ui;
         if sent.already {
             ui.say(&format!("{what} is in the forum already"));
@@ -93,7 +98,7 @@ impl Destination {
             ui.open(link);
         }
         ui.report(command, &ContributionReport::new(id, version, branch, sent));
-        Ok(Outcome::Done)
+        Outcome::Done
     }
 }
 
@@ -131,8 +136,16 @@ pub(super) enum Decision {
     /// It is on `main` already.
     There,
     /// Findings stand in the way.
-    Stopped,
+    Stopped(FindingsReport),
     Propose(Proposal),
+}
+
+/// How a contribution ended.
+pub(super) enum Ended {
+    /// It is there.
+    Sent(Sent),
+    /// Findings stand in the way, and nothing was pushed.
+    Stopped(FindingsReport),
 }
 
 /// What became of it.
@@ -193,7 +206,7 @@ pub(super) fn contribute(
     id: &ComponentId,
     branch: &str,
     decide: &mut dyn FnMut(&Registry, Timestamp) -> Result<Decision>,
-) -> Result<Option<Sent>> {
+) -> Result<Ended> {
     if context.store.offline {
         fail!(Code::Offline, "contributing asks the network, which --offline forbids");
     }
@@ -207,10 +220,10 @@ pub(super) fn contribute(
         match attempt(context, way, &registry, branch, &reference, decide)? {
             // Pushed a moment ago, and on main by now: somebody merged it at once.
             Attempt::Sent(sent) if sent.already && taken.is_some() => {
-                return Ok(Some(Sent { commit: taken, pushed: true, already: false, ..sent }));
+                return Ok(Ended::Sent(Sent { commit: taken, pushed: true, already: false, ..sent }));
             }
-            Attempt::Sent(sent) => return Ok(Some(sent)),
-            Attempt::Stopped => return Ok(None),
+            Attempt::Sent(sent) => return Ok(Ended::Sent(sent)),
+            Attempt::Stopped(checked) => return Ok(Ended::Stopped(checked)),
             Attempt::Moved => {}
             Attempt::Overtaken(commit) => taken = Some(commit.to_string()),
         }
@@ -223,7 +236,7 @@ pub(super) fn contribute(
 enum Attempt {
     Sent(Sent),
     /// Findings stand in the way.
-    Stopped,
+    Stopped(FindingsReport),
     /// `main`, or the branch, is another than it was.
     Moved,
     /// The commit was taken, and `main` moved before that could be confirmed.
@@ -250,7 +263,7 @@ fn attempt(
             let sent = Sent { commit: None, remote: shown(remote), link: None, pushed: false, already: true };
             return Ok(Attempt::Sent(sent));
         }
-        Proposed::Stopped => return Ok(Attempt::Stopped),
+        Proposed::Stopped(checked) => return Ok(Attempt::Stopped(checked)),
         Proposed::Commit(proposal, commit) => (proposal, commit),
     };
     let mut made = Contribution { main, commit, at };
@@ -298,7 +311,7 @@ fn attempt(
 /// A decision, with its commit.
 enum Proposed {
     There,
-    Stopped,
+    Stopped(FindingsReport),
     Commit(Proposal, git2::Oid),
 }
 
@@ -311,9 +324,13 @@ fn propose(
 ) -> Result<Proposed> {
     let proposal = match decide(registry, at)? {
         Decision::There => return Ok(Proposed::There),
-        Decision::Stopped => return Ok(Proposed::Stopped),
+        Decision::Stopped(checked) => return Ok(Proposed::Stopped(checked)),
         Decision::Propose(proposal) => proposal,
     };
+    let foreseen = rehearsal::rehearse(registry, &proposal.change)?;
+    if foreseen.errors > 0 {
+        return Ok(Proposed::Stopped(foreseen.into()));
+    }
     let draft = Draft { change: &proposal.change, author: &proposal.author, message: &proposal.message, at };
     let commit = upstream.commit(main, &draft)?;
     Ok(Proposed::Commit(proposal, commit))

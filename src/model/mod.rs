@@ -3,6 +3,7 @@
 pub mod address;
 pub mod adoption;
 pub mod carry;
+pub mod code_owners;
 pub mod content;
 pub mod digest;
 pub mod escape;
@@ -18,6 +19,7 @@ pub mod merge;
 pub mod path;
 pub mod publisher;
 pub mod registry_file;
+pub mod registry_state;
 pub mod resolve;
 pub mod search;
 pub(crate) mod text;

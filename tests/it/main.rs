@@ -21,6 +21,7 @@ mod kinds;
 mod lies;
 mod limits;
 mod look;
+mod new;
 #[cfg(unix)]
 mod places;
 #[cfg(unix)]
@@ -28,6 +29,8 @@ mod prompts;
 mod publish;
 mod readme;
 mod registries;
+mod registry_check;
+mod registry_init;
 mod restore;
 mod schema;
 mod servers;

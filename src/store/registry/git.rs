@@ -32,7 +32,8 @@ pub(super) trait Supply {
     fn refresh(&self) -> Result<()>;
 }
 
-pub(super) struct GitTree {
+/// A repository at one commit.
+pub struct GitTree {
     repository: Repository,
     /// The commit that `main` is at.
     pub(super) main: Oid,
@@ -53,21 +54,7 @@ impl GitTree {
     /// Opens the repository at `path` on its `main`; `None` where there is no repository.
     pub(super) fn open(path: &Path) -> Result<Option<Self>> {
         let shown = path.display();
-        let repository = match Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, &[] as &[&Path]) {
-            Ok(repository) => repository,
-            Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
-            Err(error) if error.code() == ErrorCode::Owner => {
-                let failure = Failure::new(Code::Denied, format!("the repository {shown} belongs to another user"));
-                return Err(failure.hint(format!("git config --global --add safe.directory {shown}")).into());
-            }
-            Err(error) if error.class() == ErrorClass::Repository && error.message().contains("sha256") => {
-                let message = format!("the repository {shown} has SHA-256 objects; forum reads repositories with SHA-1 objects");
-                return Err(Failure::new(Code::InvalidRegistry, message).into());
-            }
-            Err(error) => {
-                return Err(Failure::new(Code::InvalidRegistry, format!("the repository {shown}: {}", error.message())).into());
-            }
-        };
+        let Some(repository) = repository_at(path)? else { return Ok(None) };
         if repository.find_reference("refs/heads/main").is_err() {
             fail!(Code::InvalidRegistry, "the repository {shown} has no branch main");
         }
@@ -75,8 +62,19 @@ impl GitTree {
         Ok(Some(Self { repository, main, root, supply: None, _used: None }))
     }
 
+    /// A commit of a repository on this machine.
+    pub(super) fn at(repository: Repository, commit: Oid) -> Result<Self> {
+        let root = repository.find_commit(commit)?.tree_id();
+        Ok(Self { repository, main: commit, root, supply: None, _used: None })
+    }
+
     pub(super) fn repository(&self) -> &Repository {
         &self.repository
+    }
+
+    /// The tree of the commit.
+    pub(super) fn root(&self) -> Oid {
+        self.root
     }
 
     /// Brings those of `ids` that are missing, in one request.
@@ -145,6 +143,24 @@ impl GitTree {
     fn bytes(&self, oid: Oid, what: &str) -> Result<Vec<u8>> {
         let odb = self.repository.odb()?;
         Ok(odb.read(oid).map_err(|error| damaged(oid, what, error.message()))?.data().to_vec())
+    }
+}
+
+/// The repository at `path` itself; `None` where there is none.
+pub(super) fn repository_at(path: &Path) -> Result<Option<Repository>> {
+    let shown = path.display();
+    match Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, &[] as &[&Path]) {
+        Ok(repository) => Ok(Some(repository)),
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+        Err(error) if error.code() == ErrorCode::Owner => {
+            let failure = Failure::new(Code::Denied, format!("the repository {shown} belongs to another user"));
+            Err(failure.hint(format!("git config --global --add safe.directory {shown}")).into())
+        }
+        Err(error) if error.class() == ErrorClass::Repository && error.message().contains("sha256") => {
+            let message = format!("the repository {shown} has SHA-256 objects; forum reads repositories with SHA-1 objects");
+            Err(Failure::new(Code::InvalidRegistry, message).into())
+        }
+        Err(error) => Err(Failure::new(Code::InvalidRegistry, format!("the repository {shown}: {}", error.message())).into()),
     }
 }
 

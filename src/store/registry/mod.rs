@@ -4,9 +4,12 @@ mod bundle;
 mod content;
 mod folder;
 mod git;
+mod mirror;
 mod network;
 mod people;
 mod search;
+mod start;
+mod state;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -18,6 +21,9 @@ use anyhow::{Context as _, Result};
 use semver::Version;
 
 pub use content::{Content, tree_id};
+pub use mirror::{Mirrored, mirror};
+pub use start::{First, start};
+pub use state::{LocalRegistry, State};
 
 use self::folder::Folder;
 use self::git::GitTree;
