@@ -222,12 +222,13 @@ impl Registry {
         if visit.newest && !options.offline {
             source.refresh()?;
         }
-        let listed = if visit.components.is_empty() { Vec::new() } else { listed(&*source)? };
-        let read = |typed: &IdOrName, id: &ComponentId| match typed {
-            IdOrName::Id(typed) => typed == id,
-            IdOrName::Short(name) => name == id.name(),
-        };
-        let soon: Vec<_> = listed.into_iter().filter(|id| visit.components.iter().any(|typed| read(typed, id))).collect();
+        let mut soon = Vec::new();
+        for typed in &visit.components {
+            match typed {
+                IdOrName::Id(id) => soon.push(id.clone()),
+                IdOrName::Short(name) => soon.extend(listed(&*source)?.into_iter().filter(|id| id.name() == name)),
+            }
+        }
         source.prefetch(&soon)?;
         let search_file = key.as_ref().zip(options.cache_dir.as_ref()).map(|(key, cache)| search::file(cache, key));
         let memory = key.zip(options.state_dir.as_ref()).map(|(key, state)| Memory::of(state, &key));
@@ -307,6 +308,11 @@ impl Registry {
     /// # Errors
     /// [`Code::NotFound`] with names that are near, [`Code::Ambiguous`] with all that have the short name.
     pub fn find(&self, typed: &IdOrName) -> Result<ComponentId> {
+        if let IdOrName::Id(id) = typed
+            && self.has(id)
+        {
+            return Ok(id.clone());
+        }
         let ids = self.ids()?;
         let found: Vec<_> = match typed {
             IdOrName::Id(id) => ids.iter().filter(|i| *i == id).collect(),
@@ -326,6 +332,13 @@ impl Registry {
                 Err(names.iter().fold(failure, |failure, id| failure.hint(format!("forum fetch {id}"))).into())
             }
         }
+    }
+
+    /// Whether there is an index file of that name. Listing the index of a large registry takes longer than all else here.
+    fn has(&self, id: &ComponentId) -> bool {
+        let owner = format!("index/{}", id.owner()).parse().ok();
+        let files = owner.and_then(|owner| self.source.files(&owner).ok()).unwrap_or_default();
+        files.iter().any(|file| file.path.strip_suffix(".toml") == Some(id.name().as_str()))
     }
 
     /// Whether the files of a version can be read without asking a server.
