@@ -357,7 +357,7 @@ fn an_adoption_is_one_record() {
     world.merge(branch);
     let run = world.run(&["adopt", "plain", "--status", "production", "--json"]).ok();
     assert_eq!(run.json()["already_published"], true, "{run}");
-    world.run(&["adopt", "plain", "--status", "retired"]).ok();
+    world.run(&["adopt", "plain", "--status", "retired", "--since", "2025-03-01"]).ok();
     assert_eq!(record(&world, branch, "adoptions/inera/plain/sundsvall.toml")["until"].as_str(), Some("2025-11-24"));
     world.run(&["adopt", "inera/nowhere", "--status", "pilot", "--json"]).fails(1, "not-found");
     world.run(&["adopt", "plain", "--status", "used", "--json"]).fails(2, "usage");
