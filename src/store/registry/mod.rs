@@ -32,6 +32,7 @@ use crate::model::path::RelPath;
 use crate::model::registry_file::{Limits, REGISTRY_FILE, RegistryFile};
 use crate::model::resolve::Catalog;
 use crate::store::memory::Memory;
+use crate::store::objects::Objects;
 use crate::store::transport::EngineChoice;
 
 /// The largest `registry.toml`, in bytes.
@@ -297,7 +298,7 @@ fn remember(source: &GitTree, key: &str, options: &Options) -> Result<()> {
     let memory = Memory::of(state, key);
     if let Some(seen) = memory.main()?
         && !options.accept_rewrite
-        && network::descends(&source.repository().odb()?, source.main, seen) != network::Descent::Yes
+        && network::descends(&Objects::of(source.repository())?, source.main, seen) != network::Descent::Yes
     {
         return Err(network::rewritten(key, source.main, seen).into());
     }
