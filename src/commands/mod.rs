@@ -1,10 +1,15 @@
 //! VERBS: one file or folder a command. Each opens, decides, applies and reports.
 
+pub mod adopt;
 pub mod cache;
+mod candidate;
 pub mod config;
+mod contribute;
 pub mod fetch;
+mod findings;
 mod originals;
 mod places;
+pub mod publish;
 pub mod registry;
 pub mod remove;
 pub mod restore;
@@ -14,6 +19,7 @@ pub mod show;
 pub mod status;
 pub mod tree;
 pub mod verify;
+pub mod withdraw;
 
 use std::path::PathBuf;
 

@@ -13,7 +13,7 @@ use crate::model::address::Address;
 use crate::model::id::{ComponentId, IdOrName};
 use crate::model::lockfile::LockEntry;
 use crate::model::path::RelPath;
-use crate::model::workspace_file::Entry;
+use crate::model::workspace_file::{Entry, WorkspaceFile};
 use crate::store::registry::{Options, Registry, Visit};
 use crate::store::workspace::Workspace;
 
@@ -67,6 +67,21 @@ impl<'a> Places<'a> {
     /// For commands whose answer must be that of today, unless `--offline` is given.
     pub(super) fn today(context: &'a Context, workspace: &Workspace) -> Result<Self> {
         Ok(Self { newest: true, ..Self::new(context, workspace, Vec::new())? })
+    }
+
+    /// For commands that contribute from a workspace of which nothing is changed.
+    pub(super) fn writing(context: &'a Context, root: &Path, file: &WorkspaceFile) -> Self {
+        Self {
+            context,
+            root: root.to_path_buf(),
+            urls: file.registries.clone(),
+            opened: BTreeMap::new(),
+            new: Vec::new(),
+            named: Vec::new(),
+            newest: true,
+            tolerant: false,
+            notes: RefCell::default(),
+        }
     }
 
     /// What a person means by `text`, where it is no name in `forum.toml`: a name in the user's settings, else an address.
@@ -212,10 +227,23 @@ impl<'a> Places<'a> {
         match self.known()?.as_slice() {
             [only] => self.named(only),
             [] => Err(Self::none_known().into()),
-            several => {
-                let failure = Failure::new(Code::Usage, format!("several registries are known: {}", several.join(", ")));
-                Err(failure.hint(format!("add --registry {}", several[0])).into())
-            }
+            several => Err(several_known(several).into()),
+        }
+    }
+
+    /// Where something is contributed to: the address of the registry that [`Self::default`] would open.
+    pub(super) fn destination(&self) -> Result<(Address, PathBuf)> {
+        let context = self.context;
+        let known = self.known()?;
+        let named = context.registry.as_ref().or(context.settings.default_registry.as_ref().map(|set| &set.value));
+        let text = match (named, known.as_slice()) {
+            (Some(text), _) | (None, [text]) => text,
+            (None, []) => return Err(Self::none_known().into()),
+            (None, several) => return Err(several_known(several).into()),
+        };
+        match self.urls.get(text) {
+            Some(url) => Ok((Address::parse(url)?, self.root.clone())),
+            None => Ok((self.address(text)?, context.started_in.clone())),
         }
     }
 
@@ -258,6 +286,10 @@ impl<'a> Places<'a> {
         }
         Ok((id, name))
     }
+}
+
+fn several_known(names: &[String]) -> Failure {
+    Failure::new(Code::Usage, format!("several registries are known: {}", names.join(", "))).hint(format!("add --registry {}", names[0]))
 }
 
 fn contradiction(id: &str, entry: &str, flag: &str) -> Failure {

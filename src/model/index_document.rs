@@ -2,7 +2,7 @@
 //! forum included (contract, sections 2 and 7).
 
 use semver::Version;
-use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use super::id::ComponentId;
 use super::index::{Card, FORMAT, IndexFile, VersionRecord};
@@ -126,7 +126,7 @@ impl IndexDocument {
     pub fn undo_yank(&mut self, version: &Version) -> bool {
         let yanked = self.document.get_mut("yanked").and_then(Item::as_table_like_mut);
         let had = yanked.is_some_and(|yanked| yanked.remove(&version.to_string()).is_some());
-        if self.document.get("yanked").and_then(Item::as_table_like).is_some_and(|yanked| yanked.is_empty()) {
+        if self.document.get("yanked").and_then(Item::as_table_like).is_some_and(TableLike::is_empty) {
             self.document.remove("yanked");
         }
         had
@@ -188,7 +188,7 @@ mod tests {
         let index = again.read().expect("sound");
         let versions: Vec<_> = index.versions.iter().map(|record| record.version.to_string()).collect();
         assert_eq!(versions, ["1.0.0", "1.1.0"]);
-        assert_eq!(index.versions[1], record("1.1.0"));
+        assert_eq!(*index.versions[1], record("1.1.0"));
         assert_eq!(index.yanked[&Version::new(1, 0, 0)].reason, "wrong \"mapping\"");
     }
 

@@ -5,6 +5,7 @@ pub mod adoption;
 pub mod content;
 pub mod digest;
 pub mod escape;
+pub mod forge;
 pub mod globs;
 pub mod id;
 pub mod index;

@@ -1,6 +1,7 @@
 //! PLACES: the only code with disk, network and Git. It never prints.
 
 pub mod cache;
+pub mod contribution;
 pub mod fs;
 pub mod interrupt;
 pub mod kept;

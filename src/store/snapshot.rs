@@ -43,11 +43,22 @@ pub struct Snapshot {
     pub source_note: Option<String>,
 }
 
+/// What stands in the way of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Its name, which not every platform takes.
+    Name,
+    /// What lies there: a link, a submodule, a pipe.
+    Kind,
+}
+
 /// A path that cannot be published.
 #[derive(Debug, Clone)]
 pub struct Unpublishable {
     /// As found.
     pub path: String,
+    /// What stands in the way.
+    pub trouble: Trouble,
     /// The rule it breaks.
     pub why: String,
 }
@@ -86,7 +97,7 @@ pub fn take(directory: &Path, git: Option<&Git>) -> Result<Snapshot> {
         }
         match read(&dir, repository.as_ref(), &path, &origin)? {
             Ok(file) => snapshot.files.push(file),
-            Err(why) => snapshot.unusable.push(Unpublishable { path, why }),
+            Err((trouble, why)) => snapshot.unusable.push(Unpublishable { path, trouble, why }),
         }
     }
     snapshot.files.sort_by(|a, b| a.path.as_str().as_bytes().cmp(b.path.as_str().as_bytes()));
@@ -94,13 +105,17 @@ pub fn take(directory: &Path, git: Option<&Git>) -> Result<Snapshot> {
 }
 
 /// Reads one file, or says why it cannot be published.
-fn read(dir: &Dir, repository: Option<&Repository>, path: &str, origin: &Origin) -> Result<Result<ContentFile, String>> {
+fn read(dir: &Dir, repository: Option<&Repository>, path: &str, origin: &Origin) -> Result<Result<ContentFile, (Trouble, String)>> {
     if let Origin::Never(why) = origin {
-        return Ok(Err((*why).to_owned()));
+        return Ok(Err((Trouble::Kind, (*why).to_owned())));
     }
     let checked: RelPath = match path.parse() {
         Ok(checked) => checked,
-        Err(error) => return Ok(Err(format!("{error}"))),
+        Err(error) => {
+            let rule = error.to_string();
+            let rule = rule.split_once("` ").map_or(rule.as_str(), |(_, rule)| rule);
+            return Ok(Err((Trouble::Name, rule.to_owned())));
+        }
     };
     match (origin, repository) {
         (Origin::Blob(oid, mode), Some(repository)) => {
@@ -113,8 +128,8 @@ fn read(dir: &Dir, repository: Option<&Repository>, path: &str, origin: &Origin)
                 let mode = if executable.unwrap_or(on_disk) { FileMode::Executable } else { FileMode::Regular };
                 Ok(Ok(ContentFile { path: checked, mode, bytes }))
             }
-            Some(Kind::Link) => Ok(Err("is a symbolic link".to_owned())),
-            _ => Ok(Err("is neither a file nor a directory".to_owned())),
+            Some(Kind::Link) => Ok(Err((Trouble::Kind, "is a symbolic link".to_owned()))),
+            _ => Ok(Err((Trouble::Kind, "is neither a file nor a directory".to_owned()))),
         },
         _ => fail!(Code::Internal, "{path} has no origin"),
     }

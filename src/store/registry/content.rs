@@ -166,7 +166,10 @@ impl<'a> Collector<'a> {
 }
 
 /// The git tree id of files, computed without a repository.
-pub(super) fn tree_id(files: &[ContentFile]) -> Result<ObjectId> {
+///
+/// # Errors
+/// When libgit2 cannot hash, which is a bug.
+pub fn tree_id(files: &[ContentFile]) -> Result<ObjectId> {
     fn write(files: &[(&str, &ContentFile)]) -> Result<Oid> {
         let mut rows: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
         let mut row = |key: String, mode: &str, name: &str, id: Oid| {

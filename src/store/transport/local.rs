@@ -130,6 +130,7 @@ impl Local {
             input: Vec::new(),
             timeout: PATIENCE,
             terminal: false,
+            lazily: false,
             progress: &|_| (),
         };
         call.run().with_context(|| format!("asking git about {}", self.directory.display()))

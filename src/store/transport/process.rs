@@ -62,6 +62,8 @@ pub(super) struct Call<'a> {
     pub(super) input: Vec<u8>,
     pub(super) timeout: Duration,
     pub(super) terminal: bool,
+    /// Whether git may bring what a partial repository lacks when it comes upon it.
+    pub(super) lazily: bool,
     pub(super) progress: &'a dyn Fn(&str),
 }
 
@@ -78,7 +80,7 @@ impl Call<'_> {
         for name in TAKEN_OUT {
             command.env_remove(name);
         }
-        command.env("LC_ALL", "C").env_remove("LANGUAGE").env("GIT_NO_LAZY_FETCH", "1");
+        command.env("LC_ALL", "C").env_remove("LANGUAGE").env("GIT_NO_LAZY_FETCH", if self.lazily { "0" } else { "1" });
         if !self.terminal {
             command.env("GIT_TERMINAL_PROMPT", "0");
             #[cfg(unix)]
