@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use git2::{Error, ErrorClass, ErrorCode, ObjectType, Odb, Oid, Repository};
 use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_zlib_with_limit};
@@ -109,6 +109,24 @@ fn header_in_pack(odb: &Odb<'_>, oid: Oid) -> Result<(usize, ObjectType), Error>
     let read = catch_unwind(AssertUnwindSafe(|| odb.read_header(oid)));
     set_hook(hook);
     read.unwrap_or_else(|_| Err(damaged("it has no known type")))
+}
+
+/// A pack of a repository that is not whole or has no whole index, as far as their beginnings and ends tell.
+pub(super) fn torn_pack(repository: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(repository.join("objects/pack")).ok()?;
+    let mut packs = entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|found| found == "pack"));
+    packs.find(|pack| !is_whole(pack).unwrap_or(false))
+}
+
+/// An index ends in the digest in which its pack ends, and its own.
+fn is_whole(pack: &Path) -> std::io::Result<bool> {
+    let index = std::fs::read(pack.with_extension("idx"))?;
+    let mut file = File::open(pack)?;
+    std::io::Seek::seek(&mut file, std::io::SeekFrom::End(-20))?;
+    let mut end = [0; 20];
+    file.read_exact(&mut end)?;
+    let promised = index.len().checked_sub(40).and_then(|from| index.get(from..from + 20));
+    Ok(index.starts_with(b"\xfftOc") && promised == Some(end.as_slice()))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::model::digest::ObjectId;
 use crate::store::fs::lock::FileLock;
 use crate::store::fs::{make_private_directory, remove_directory, remove_file};
 use crate::store::memory::{Memory, file_name_of};
-use crate::store::objects::Objects;
+use crate::store::objects::{Objects, torn_pack};
 use crate::store::transport::{ACCEPTED, EngineChoice, History, INCOMING, Job, Transport, Wanted, engine};
 
 /// A cache repository and the way to its server.
@@ -167,7 +167,7 @@ impl Remote {
         }
         let history = if accepted.is_some() { History::Onward } else { History::Newest };
         self.tell("asking for the newest state");
-        let notes = engine.fetch_main(&self.job(&|phase| self.tell(phase)), history)?;
+        let notes = engine.fetch_main(&self.job(&|phase| self.tell(phase)), history).map_err(|error| self.blame(error))?;
         self.notes.borrow_mut().extend(notes);
         let repository = Repository::open_bare(&self.repository)?;
         let Some(new) = repository.find_reference(INCOMING).ok().and_then(|main| main.target()) else {
@@ -183,10 +183,20 @@ impl Remote {
         self.memory.set_main(new)
     }
 
+    /// Not the server is to blame where git stumbled over a damaged cache.
+    fn blame(&self, error: anyhow::Error) -> anyhow::Error {
+        match torn_pack(&self.repository) {
+            None => error,
+            Some(pack) => Failure::new(Code::Integrity, format!("the cache of {} is damaged: {}", self.address, pack.display()))
+                .hint("forum cache clean")
+                .into(),
+        }
+    }
+
     fn require_descent(&self, engine: &dyn Transport, repository: &Repository, new: Oid, seen: Oid) -> Result<()> {
         let mut descends = descends(&Objects::of(repository)?, new, seen);
         if descends == Descent::Unknown {
-            engine.fetch_main(&self.job(&|phase| self.tell(phase)), History::Commits)?;
+            engine.fetch_main(&self.job(&|phase| self.tell(phase)), History::Commits).map_err(|error| self.blame(error))?;
             let fresh = Repository::open_bare(&self.repository)?;
             descends = self::descends(&Objects::of(&fresh)?, new, seen);
         }
@@ -250,7 +260,8 @@ impl Supply for Remote {
             }
         }
         self.tell("bringing files");
-        let notes = engine.fetch_objects(&self.job(&|phase| self.tell(phase)), &missing, wanted)?;
+        let brought = engine.fetch_objects(&self.job(&|phase| self.tell(phase)), &missing, wanted);
+        let notes = brought.map_err(|error| self.blame(error))?;
         self.notes.borrow_mut().extend(notes);
         Ok(())
     }
