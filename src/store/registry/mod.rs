@@ -38,6 +38,7 @@ use crate::model::path::RelPath;
 use crate::model::registry_file::{Limits, REGISTRY_FILE, RegistryFile};
 use crate::model::resolve::Catalog;
 use crate::store::memory::{Contribution, Memory};
+use crate::store::objects::Objects;
 use crate::store::transport::EngineChoice;
 
 /// The largest `registry.toml`, in bytes.
@@ -393,7 +394,7 @@ fn remember(source: &GitTree, key: &str, options: &Options) -> Result<()> {
     let memory = Memory::of(state, key);
     if let Some(seen) = memory.main()?
         && !options.accept_rewrite
-        && network::descends(&source.repository().odb()?, source.main, seen) != network::Descent::Yes
+        && network::descends(&Objects::of(source.repository())?, source.main, seen) != network::Descent::Yes
     {
         return Err(network::rewritten(key, source.main, seen).into());
     }
@@ -402,7 +403,7 @@ fn remember(source: &GitTree, key: &str, options: &Options) -> Result<()> {
 
 /// Whether a commit is `old` or may descend from it: only what the commits at hand tell counts against it.
 pub(super) fn may_descend(repository: &git2::Repository, new: git2::Oid, old: git2::Oid) -> Result<bool> {
-    Ok(network::descends(&repository.odb()?, new, old) != network::Descent::No)
+    Ok(network::descends(&Objects::of(repository)?, new, old) != network::Descent::No)
 }
 
 fn nearness(typed: &IdOrName, id: &ComponentId) -> f64 {
