@@ -4,6 +4,7 @@ mod kind;
 mod scan;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::finding::{Finding, Severity, line_of};
@@ -65,26 +66,34 @@ fn of_text(path: &str, text: &str) -> Vec<Finding> {
         return Vec::new();
     }
     said_once(&mut hits);
-    let mut findings: Vec<Finding> = Vec::new();
+    let alike = |hit: &Hit| (hit.rule, hit.severity);
+    let mut counts: BTreeMap<_, usize> = BTreeMap::new();
     for hit in &hits {
-        let alike = hits.iter().filter(|other| other.rule == hit.rule && other.severity == hit.severity);
-        let before = alike.clone().take_while(|other| !std::ptr::eq(*other, hit)).count();
-        if before >= MAX_ALIKE {
-            continue;
+        *counts.entry(alike(hit)).or_default() += 1;
+    }
+    let mut said: BTreeMap<_, usize> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for hit in &hits {
+        let number = said.entry(alike(hit)).or_default();
+        *number += 1;
+        let more = counts[&alike(hit)].saturating_sub(MAX_ALIKE);
+        match *number {
+            MAX_ALIKE if more > 0 => findings.push(finding(path, text, hit, Some(more))),
+            1..=MAX_ALIKE => findings.push(finding(path, text, hit, None)),
+            _ => {}
         }
-        let more = if before + 1 == MAX_ALIKE { alike.count() - MAX_ALIKE } else { 0 };
-        let mut message = hit.message.to_string();
-        if more > 0 {
-            message += &format!("; {more} more like it stand in the file");
-        }
-        let finding =
-            Finding::new(hit.rule, message).at(path).line(Some(line_of(text.as_bytes(), hit.range.start))).pointer(hit.pointer.clone());
-        findings.push(match hit.severity {
-            Some(severity) => finding.severity(severity),
-            None => finding,
-        });
     }
     findings
+}
+
+fn finding(path: &str, text: &str, hit: &Hit, more: Option<usize>) -> Finding {
+    let more = more.map(|more| format!("; {more} more like it stand in the file")).unwrap_or_default();
+    let line = line_of(text.as_bytes(), hit.range.start);
+    let finding = Finding::new(hit.rule, format!("{}{more}", hit.message)).at(path).line(Some(line)).pointer(hit.pointer.clone());
+    match hit.severity {
+        Some(severity) => finding.severity(severity),
+        None => finding,
+    }
 }
 
 /// Which of two rules says it where both found the same: the one that stands first.

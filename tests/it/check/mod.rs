@@ -1,0 +1,3 @@
+//! What must hold before a component is published: the rules on real data, and the commands that say them.
+
+mod data;
