@@ -9,7 +9,9 @@ use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::commands::{Outcome, cache, config, diff, fetch, registry, remove, restore, search, shell, show, status, tree, update, verify};
+use crate::commands::{
+    Outcome, adopt, cache, config, diff, fetch, publish, registry, remove, restore, search, shell, show, status, tree, update, verify,
+};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::store::interrupt;
@@ -68,6 +70,8 @@ enum Command {
     Verify(verify::Args),
     Remove(remove::Args),
     Restore(restore::Args),
+    Publish(publish::Args),
+    Adopt(adopt::Args),
     #[command(subcommand)]
     Registry(registry::Command),
     Config(config::Args),
@@ -91,6 +95,8 @@ impl Command {
             Self::Verify(_) => "verify",
             Self::Remove(_) => "remove",
             Self::Restore(_) => "restore",
+            Self::Publish(_) => "publish",
+            Self::Adopt(_) => "adopt",
             Self::Registry(command) => command.name(),
             Self::Config(_) => "config",
             Self::Cache(command) => command.name(),
@@ -111,6 +117,8 @@ impl Command {
             Self::Verify(args) => verify::run(context, args),
             Self::Remove(args) => remove::run(context, args),
             Self::Restore(args) => restore::run(context, args),
+            Self::Publish(args) => publish::run(context, args),
+            Self::Adopt(args) => adopt::run(context, args),
             Self::Registry(command) => command.run(context),
             Self::Config(args) => config::run(context, args),
             Self::Cache(command) => command.run(context),

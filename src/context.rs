@@ -37,6 +37,13 @@ impl Context {
         env!("CARGO_PKG_VERSION").parse().expect("Cargo has checked it")
     }
 
+    /// Today, in UTC: `2026-11-24`.
+    #[must_use]
+    pub fn today(&self) -> String {
+        let now = self.settings.now.to_string();
+        now.split_once('T').map_or(now.clone(), |(day, _)| day.to_owned())
+    }
+
     /// The state directory.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 //! `forum.toml` is [`model::workspace_file`], `forum.lock` is [`model::lockfile`], `component.toml` is
 //! [`model::manifest`], and an index file is [`model::index`].
 
+pub mod checks;
 pub mod cli;
 pub mod commands;
 pub mod context;

@@ -113,6 +113,33 @@ impl Ui {
         }
     }
 
+    /// Asks a person for a line.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Interrupted`] where the question is left.
+    pub fn ask(&self, question: &str, proposed: &str) -> Result<String, Failure> {
+        self.end_progress();
+        let asked = inquire::Text::new(&escape_line(question)).with_default(proposed).prompt();
+        asked.map_err(|_| Failure::new(crate::error::Code::Interrupted, "stopped at a question; nothing was written"))
+    }
+
+    /// Opens a link in the user's browser. Where there is none, the link is printed anyway.
+    #[expect(clippy::disallowed_methods, reason = "the browser is started here and nowhere else")]
+    pub fn open(&self, link: &str) {
+        let (program, arguments): (_, &[&str]) = if cfg!(windows) {
+            ("rundll32", &["url.dll,FileProtocolHandler"])
+        } else if cfg!(target_os = "macos") {
+            ("open", &[])
+        } else {
+            ("xdg-open", &[])
+        };
+        let quiet = std::process::Stdio::null;
+        let started = std::process::Command::new(program).args(arguments).arg(link).stdout(quiet()).stderr(quiet()).spawn();
+        if started.is_err() {
+            self.say("note: no browser could be started");
+        }
+    }
+
     /// Ends the talk about what is being done.
     pub fn end_progress(&self) {
         self.spinner.finish_and_clear();

@@ -129,14 +129,18 @@ pub(super) fn ask(ui: &Ui, id: &ComponentId, variables: &Variables, answers: &mu
                 inquire::Password::new(&label).without_confirmation().prompt()
             } else if let [_, ..] = variable.choices.as_slice() {
                 let proposed = variable.default.as_ref().and_then(|d| variable.choices.iter().position(|c| *c == d.to_string()));
-                inquire::Select::new(&label, variable.choices.clone()).with_starting_cursor(proposed.unwrap_or_default()).prompt()
+                let shown = variable.choices.iter().map(|choice| escape(choice)).collect();
+                let chosen = inquire::Select::new(&label, shown).with_starting_cursor(proposed.unwrap_or_default()).raw_prompt();
+                chosen.map(|chosen| variable.choices[chosen.index].clone())
             } else {
                 let proposed = variable.default.as_ref().map(ToString::to_string).unwrap_or_default();
-                let prompt = inquire::Text::new(&label).with_default(&proposed);
-                match &variable.help {
+                let (shown, help) = (escape(&proposed), variable.help.as_deref().map(escape));
+                let prompt = inquire::Text::new(&label).with_default(&shown);
+                let typed = match &help {
                     Some(help) => prompt.with_help_message(help).prompt(),
                     None => prompt.prompt(),
-                }
+                };
+                typed.map(|text| if text == shown { proposed } else { text })
             };
             let text = text.map_err(|_| Failure::new(Code::Interrupted, "stopped at a question; nothing was written"))?;
             match variable.parse_answer(name, &text) {

@@ -1,13 +1,18 @@
 //! VERBS: one file or folder a command. Each opens, decides, applies and reports.
 
+pub mod adopt;
 mod answers;
 pub mod cache;
+mod candidate;
 pub mod config;
+mod contribute;
 pub mod diff;
 pub mod fetch;
+mod findings;
 mod originals;
 mod places;
 mod prepared;
+pub mod publish;
 pub mod registry;
 pub mod remove;
 pub mod restore;
@@ -18,6 +23,7 @@ pub mod status;
 pub mod tree;
 pub mod update;
 pub mod verify;
+pub mod withdraw;
 
 use std::path::PathBuf;
 

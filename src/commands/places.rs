@@ -13,7 +13,7 @@ use crate::model::address::Address;
 use crate::model::id::{ComponentId, IdOrName};
 use crate::model::lockfile::LockEntry;
 use crate::model::path::RelPath;
-use crate::model::workspace_file::Entry;
+use crate::model::workspace_file::{Entry, WorkspaceFile};
 use crate::store::registry::{Options, Registry, Visit};
 use crate::store::workspace::Workspace;
 
@@ -67,6 +67,21 @@ impl<'a> Places<'a> {
     /// For commands whose answer must be that of today, unless `--offline` is given.
     pub(super) fn today(context: &'a Context, workspace: &Workspace, named: Vec<IdOrName>) -> Result<Self> {
         Ok(Self { newest: true, ..Self::new(context, workspace, named)? })
+    }
+
+    /// For commands that contribute from a workspace of which nothing is changed.
+    pub(super) fn writing(context: &'a Context, root: &Path, file: &WorkspaceFile) -> Self {
+        Self {
+            context,
+            root: root.to_path_buf(),
+            urls: file.registries.clone(),
+            opened: BTreeMap::new(),
+            new: Vec::new(),
+            named: Vec::new(),
+            newest: true,
+            tolerant: false,
+            notes: RefCell::default(),
+        }
     }
 
     /// What a person means by `text`, where it is no name in `forum.toml`: a name in the user's settings, else an address.
@@ -212,10 +227,23 @@ impl<'a> Places<'a> {
         match self.known()?.as_slice() {
             [only] => self.named(only),
             [] => Err(Self::none_known().into()),
-            several => {
-                let failure = Failure::new(Code::Usage, format!("several registries are known: {}", several.join(", ")));
-                Err(failure.hint(format!("add --registry {}", several[0])).into())
-            }
+            several => Err(several_known(several).into()),
+        }
+    }
+
+    /// Where something is contributed to: the address of the registry that [`Self::default`] would open.
+    pub(super) fn destination(&self) -> Result<(Address, PathBuf)> {
+        let context = self.context;
+        let known = self.known()?;
+        let named = context.registry.as_ref().or(context.settings.default_registry.as_ref().map(|set| &set.value));
+        let text = match (named, known.as_slice()) {
+            (Some(text), _) | (None, [text]) => text,
+            (None, []) => return Err(Self::none_known().into()),
+            (None, several) => return Err(several_known(several).into()),
+        };
+        match self.urls.get(text) {
+            Some(url) => Ok((Address::parse(url)?, self.root.clone())),
+            None => Ok((self.address(text)?, context.started_in.clone())),
         }
     }
 
@@ -227,6 +255,15 @@ impl<'a> Places<'a> {
         }
     }
 
+    /// Whether `--registry` leads to the registry called `name` in `forum.toml`, told without asking any server.
+    fn means(&self, flag: &str, name: &str) -> Result<bool> {
+        if self.urls.contains_key(flag) {
+            return Ok(flag == name);
+        }
+        let address = self.address(flag)?.relative_to(&self.context.started_in);
+        Ok(self.urls.get(name).is_some_and(|url| self.is_at(url, &address.to_string())))
+    }
+
     /// The component that a person means, and its registry, which is written down when it is new.
     pub(super) fn find(&mut self, typed: &IdOrName, workspace: &mut Workspace) -> Result<(ComponentId, String)> {
         let known = match typed {
@@ -234,17 +271,30 @@ impl<'a> Places<'a> {
             IdOrName::Short(_) => None,
         };
         if let (Some(entry), Some(flag)) = (&known, &self.context.registry)
-            && *entry != self.named(flag)?
+            && !self.means(flag, entry)?
         {
-            fail!(Code::Usage, "{typed} comes from the registry {entry} (forum.toml), not from {flag} (--registry)");
+            return Err(contradiction(&typed.to_string(), entry, flag).into());
         }
         let name = known.map_or_else(|| self.default(), Ok)?;
         let id = self.open(&name)?.find(typed)?;
+        // A short name tells only now which entry is meant.
+        if let Some(entry) = workspace.file.components.get(&id).and_then(|entry| entry.registry.clone()).filter(|entry| *entry != name) {
+            return Err(contradiction(&id.to_string(), &entry, &name).into());
+        }
         for (name, url) in std::mem::take(&mut self.new) {
             workspace.file.set_registry(&name, &url);
         }
         Ok((id, name))
     }
+}
+
+fn several_known(names: &[String]) -> Failure {
+    Failure::new(Code::Usage, format!("several registries are known: {}", names.join(", "))).hint(format!("add --registry {}", names[0]))
+}
+
+fn contradiction(id: &str, entry: &str, flag: &str) -> Failure {
+    let failure = Failure::new(Code::Usage, format!("{id} comes from the registry {entry} (forum.toml), not from {flag} (--registry)"));
+    failure.hint(format!("forum fetch {id} --registry {entry}"))
 }
 
 /// `to` as seen from `from`, with `/`; both absolute.

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use super::places::relative;
+use super::withdraw::{self, Deprecate, Yank};
 use super::{Outcome, open_workspace};
 use crate::context::Context;
 use crate::error::{Code, Failure};
@@ -27,6 +28,8 @@ pub enum Command {
     List(List),
     Remove(Remove),
     Refresh(Refresh),
+    Yank(Yank),
+    Deprecate(Deprecate),
 }
 
 /// Name a registry, in forum.toml or for all your workspaces
@@ -118,6 +121,8 @@ impl Command {
             Self::List(_) => "registry list",
             Self::Remove(_) => "registry remove",
             Self::Refresh(_) => "registry refresh",
+            Self::Yank(_) => "registry yank",
+            Self::Deprecate(_) => "registry deprecate",
         }
     }
 
@@ -131,6 +136,8 @@ impl Command {
             Self::List(_) => list(context)?,
             Self::Remove(args) => remove(context, args)?,
             Self::Refresh(args) => refresh(context, args)?,
+            Self::Yank(args) => return withdraw::yank(context, args),
+            Self::Deprecate(args) => return withdraw::deprecate(context, args),
         };
         context.ui.report(self.name(), &report);
         Ok(Outcome::Done)

@@ -145,6 +145,18 @@ impl Address {
     }
 }
 
+impl Address {
+    /// The path of a URL or of the scp form, and the port where it is given; `None` for a path.
+    #[must_use]
+    pub fn path_and_port(&self) -> Option<(String, Option<u16>)> {
+        match self {
+            Self::Url(text) => Url::parse(text).ok().map(|url| (url.path().to_owned(), url.port())),
+            Self::Scp(text) => scp_parts(text).map(|(_, _, path)| (path.to_owned(), None)),
+            Self::Path(_) => None,
+        }
+    }
+}
+
 impl FromStr for Address {
     type Err = Failure;
 

@@ -20,6 +20,15 @@ pub fn bytes_of<'a>(files: &'a [ContentFile], path: &str) -> Option<&'a [u8]> {
     files.iter().find(|file| file.path.as_str() == path).map(|file| file.bytes.as_slice())
 }
 
+/// Whether a file is what Git LFS leaves in the place of a large one.
+///
+/// Source: <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>: the version line comes first, and a pointer has
+/// less than 1024 bytes.
+#[must_use]
+pub fn is_lfs_pointer(bytes: &[u8]) -> bool {
+    bytes.len() < 1024 && bytes.starts_with(b"version https://git-lfs.github.com/spec/")
+}
+
 /// The checksum of section 3 of the contract.
 #[must_use]
 pub fn checksum(files: &[ContentFile]) -> Checksum {

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::rc::Rc;
 
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
@@ -29,8 +30,8 @@ pub struct IndexFile {
     pub id: ComponentId,
     /// What search and lists say of it.
     pub card: Card,
-    /// Every version ever published, in the order of publication.
-    pub versions: Vec<VersionRecord>,
+    /// Every version ever published, in the order of publication; shared with what is chosen of them.
+    pub versions: Vec<Rc<VersionRecord>>,
     /// Set when its owner advises against it.
     pub deprecated: Option<Deprecated>,
     /// Versions that are no longer chosen, each with a reason.
@@ -146,6 +147,18 @@ pub enum IndexError {
     Newer(Failure),
     /// It breaks a rule.
     Invalid(Failure),
+}
+
+impl Card {
+    /// What a manifest says of its version; `None` for what is no manifest.
+    #[must_use]
+    pub fn of_manifest(bytes: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Raw {
+            component: Card,
+        }
+        toml::from_str::<Raw>(std::str::from_utf8(bytes).ok()?).ok().map(|raw| raw.component)
+    }
 }
 
 impl Kind {
@@ -328,7 +341,7 @@ impl IndexFile {
         if raw.id != expected.to_string() {
             return Err(format!("has the id `{}`, but it is the file of `{expected}`", raw.id.escape_debug()));
         }
-        let versions = raw.versions.into_iter().map(VersionRecord::from_raw).collect::<Result<Vec<_>, _>>()?;
+        let versions = raw.versions.into_iter().map(|raw| VersionRecord::from_raw(raw).map(Rc::new)).collect::<Result<Vec<_>, _>>()?;
         let mut seen = HashSet::with_capacity(versions.len());
         if let Some(twice) = versions.iter().find(|record| !seen.insert(&record.version)) {
             return Err(format!("has version {} twice", twice.version));
@@ -341,7 +354,7 @@ impl IndexFile {
     /// The record of a version, build metadata included.
     #[must_use]
     pub fn record(&self, version: &Version) -> Option<&VersionRecord> {
-        self.versions.iter().find(|record| record.version == *version)
+        self.versions.iter().find(|record| record.version == *version).map(Rc::as_ref)
     }
 
     /// Whether a version can be had. A tombstone weighs more than a yank.
@@ -364,13 +377,13 @@ impl IndexFile {
             VersionState::Yanked(_) => 1,
             VersionState::Removed(_) => 0,
         };
-        self.versions.iter().max_by(|a, b| (rank(a), &a.version).cmp(&(rank(b), &b.version)))
+        self.versions.iter().map(Rc::as_ref).max_by(|a, b| (rank(a), &a.version).cmp(&(rank(b), &b.version)))
     }
 
     /// The version that was published last: its tree is the one in `components/`.
     #[must_use]
     pub fn last_published(&self) -> Option<&VersionRecord> {
-        self.versions.last()
+        self.versions.last().map(Rc::as_ref)
     }
 }
 

@@ -29,7 +29,16 @@ pub struct RegistryFile {
     pub limits: Limits,
     /// Words that stand for each other in a search.
     pub synonyms: BTreeMap<String, Vec<String>>,
+    /// Fields of the manifest that a contribution must have beside those that all have (`[require]`).
+    pub required_fields: Vec<String>,
+    /// What a publisher may be; never empty.
+    pub owner_kinds: Vec<String>,
+    /// What `area` of a component may be; none: anything.
+    pub areas: Vec<String>,
 }
+
+/// What a publisher may be where the registry has no words of its own (contract, section 2).
+pub const OWNER_KINDS: [&str; 5] = ["municipality", "region", "agency", "association", "vendor"];
 
 /// The most that one component may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +75,8 @@ struct Raw {
     limits: RawLimits,
     #[serde(default)]
     synonyms: BTreeMap<String, Vec<String>>,
+    require: Option<toml::Value>,
+    vocabulary: Option<toml::Value>,
 }
 
 #[derive(Default, Deserialize)]
@@ -73,6 +84,12 @@ struct RawLimits {
     file: Option<String>,
     component: Option<String>,
     files: Option<usize>,
+}
+
+/// The texts of a list that only contributions are held against: a client that cannot read it can still fetch.
+fn texts(table: Option<&toml::Value>, key: &str) -> Vec<String> {
+    let list = table.and_then(|table| table.get(key)).and_then(toml::Value::as_array);
+    list.into_iter().flatten().filter_map(toml::Value::as_str).map(str::to_owned).collect()
 }
 
 /// Reads a size such as `10 MiB`, in bytes.
@@ -117,7 +134,11 @@ impl RegistryFile {
             component: read("component", raw.limits.component, default.component)?,
             files: raw.limits.files.unwrap_or(default.files),
         };
+        let own_kinds = texts(raw.vocabulary.as_ref(), "owner-kinds");
         Ok(Self {
+            required_fields: texts(raw.require.as_ref(), "fields"),
+            owner_kinds: if own_kinds.is_empty() { OWNER_KINDS.map(str::to_owned).to_vec() } else { own_kinds },
+            areas: texts(raw.vocabulary.as_ref(), "areas"),
             name: raw.name,
             title: raw.title,
             discussion: raw.discussion,
@@ -141,6 +162,18 @@ mod tests {
     fn limits_have_units_and_defaults() {
         let file = parse("format = 1\nname = \"kommun\"\nlater = 1\n[limits]\nfile = \"3 KiB\"\nfiles = 7\n").expect("readable");
         assert_eq!(file.limits, Limits { file: 3072, component: 50 << 20, files: 7 });
+    }
+
+    #[test]
+    fn another_sector_has_words_of_its_own() {
+        let own = "format = 1\nname = \"kommun\"\n[require]\nfields = [\"decision\"]\n[vocabulary]\nowner-kinds = [\"school\"]\nareas = [\"a\"]\n";
+        let file = parse(own).expect("readable");
+        assert_eq!(
+            (file.required_fields, file.owner_kinds, file.areas),
+            (vec!["decision".into()], vec!["school".into()], vec!["a".into()])
+        );
+        let file = parse("format = 1\nname = \"kommun\"\nrequire = 3\n[vocabulary]\nareas = \"x\"\n").expect("a client goes on");
+        assert_eq!((file.owner_kinds.len(), file.areas.len(), file.required_fields.len()), (5, 0, 0));
     }
 
     #[test]

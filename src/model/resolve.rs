@@ -2,13 +2,15 @@
 //!
 //! pubgrub searches; this file says what a component's candidates are, and puts a failure into sentences.
 //! Requirements are Cargo's, which are no intervals where pre-releases are concerned: so each is turned into
-//! the runs of known versions that it matches.
+//! the runs of known versions that it matches. To pubgrub, which compares and copies all the time, components
+//! and versions are numbers; texts appear where the index is read and where people are told.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::fmt;
+use std::ops::Bound;
 use std::rc::Rc;
 
 use anyhow::Result;
@@ -41,7 +43,7 @@ pub struct Wish {
 #[derive(Debug, Clone)]
 pub struct Chosen {
     /// Its record in the index.
-    pub record: VersionRecord,
+    pub record: Rc<VersionRecord>,
     /// The whole index file.
     pub index: Rc<IndexFile>,
 }
@@ -54,11 +56,19 @@ pub type Resolution = BTreeMap<ComponentId, Chosen>;
 /// # Errors
 /// [`Code::NotFound`] for a wish that the registry does not have, [`Code::NoSolution`] with the reason in sentences.
 pub fn resolve(catalog: &dyn Catalog, wishes: &[Wish], locked: &BTreeMap<ComponentId, Version>) -> Result<Resolution> {
-    let provider = Provider { catalog, wishes, locked, known: RefCell::default(), failed: RefCell::default() };
+    let provider = Provider {
+        catalog,
+        wishes,
+        locked,
+        met: RefCell::default(),
+        numbers: RefCell::default(),
+        needs: RefCell::default(),
+        failed: RefCell::default(),
+    };
     for wish in wishes {
         provider.check_wish(wish)?;
     }
-    let outcome = pubgrub::resolve(&provider, Package::Wishes, ROOT);
+    let outcome = pubgrub::resolve(&provider, Package::Wishes, 0_usize);
     if let Some(error) = provider.failed.borrow_mut().take() {
         return Err(error);
     }
@@ -67,56 +77,106 @@ pub fn resolve(catalog: &dyn Catalog, wishes: &[Wish], locked: &BTreeMap<Compone
         Err(PubGrubError::NoSolution(tree)) => return Err(provider.explain(&tree).into()),
         Err(other) => return Err(anyhow::anyhow!("resolution: {other}")),
     };
-    let mut resolution = Resolution::new();
-    for (package, version) in solution {
-        if let Package::Component(id) = package
-            && let Some(index) = provider.known(&id)
-            && let Some(record) = index.record(&version).cloned()
-        {
-            resolution.insert(id, Chosen { record, index });
-        }
-    }
-    refuse_cycles(&resolution)?;
-    Ok(resolution)
+    let components = solution.into_iter().filter_map(|(package, version)| match package {
+        Package::Wishes => None,
+        Package::Component(number) => Some((number, version)),
+    });
+    let solution: BTreeMap<usize, usize> = components.collect();
+    provider.refuse_cycles(&solution)?;
+    let chosen = solution.into_iter().filter_map(|(number, version)| {
+        let met = provider.met(number);
+        let (index, record) = (Rc::clone(met.index.as_ref()?), Rc::clone(&met.versions.get(version)?.record));
+        Some(((*met.id).clone(), Chosen { record, index }))
+    });
+    Ok(chosen.collect())
 }
 
-const ROOT: Version = Version::new(0, 0, 0);
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What pubgrub chooses versions of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Package {
     Wishes,
-    Component(ComponentId),
+    /// A component by its number in [`Provider::met`].
+    Component(usize),
 }
 
 impl fmt::Display for Package {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Wishes => f.write_str("forum.toml"),
-            Self::Component(id) => id.fmt(f),
+            Self::Component(number) => number.fmt(f),
         }
     }
 }
+
+/// A component that somebody asked for. Its versions are numbered from the lowest to the highest.
+struct Met {
+    id: Rc<ComponentId>,
+    /// `None` where the registry has no such component.
+    index: Option<Rc<IndexFile>>,
+    versions: Vec<Candidate>,
+    /// Whether the lock has it, be it as a version that the index no longer knows.
+    in_lock: bool,
+    /// The locked version.
+    locked: Option<usize>,
+}
+
+struct Candidate {
+    record: Rc<VersionRecord>,
+    can_be_had: bool,
+}
+
+impl Met {
+    /// The runs of known versions that `requirement` matches.
+    fn range(&self, requirement: &VersionReq) -> Ranges<usize> {
+        let matches = |version: &usize| requirement.matches(&self.versions[*version].record.version);
+        let matching: Vec<_> = (0..self.versions.len()).filter(matches).collect();
+        let runs = matching.chunk_by(|a, b| a + 1 == *b);
+        runs.filter_map(|run| Some((Bound::Included(*run.first()?), Bound::Included(*run.last()?)))).collect()
+    }
+}
+
+/// A version that was tried: the number of its component, and its own.
+type Tried = (usize, usize);
 
 struct Provider<'a> {
     catalog: &'a dyn Catalog,
     wishes: &'a [Wish],
     locked: &'a BTreeMap<ComponentId, Version>,
-    known: RefCell<BTreeMap<ComponentId, Option<Rc<IndexFile>>>>,
+    met: RefCell<Vec<Rc<Met>>>,
+    numbers: RefCell<HashMap<Rc<ComponentId>, usize>>,
+    /// What the versions that were tried need.
+    needs: RefCell<Map<Tried, Vec<usize>>>,
     /// pubgrub's errors must be plain; ours waits here.
     failed: RefCell<Option<anyhow::Error>>,
 }
 
 impl Provider<'_> {
-    fn known(&self, id: &ComponentId) -> Option<Rc<IndexFile>> {
-        if let Some(known) = self.known.borrow().get(id) {
-            return known.clone();
+    fn met(&self, number: usize) -> Rc<Met> {
+        Rc::clone(&self.met.borrow()[number])
+    }
+
+    /// The number of a component, whose index file is read when it is first asked for.
+    fn number(&self, id: &ComponentId) -> usize {
+        if let Some(number) = self.numbers.borrow().get(id) {
+            return *number;
         }
-        let found = self.catalog.index(id).unwrap_or_else(|error| {
+        let index = self.catalog.index(id).unwrap_or_else(|error| {
             self.failed.borrow_mut().get_or_insert(error);
             None
         });
-        self.known.borrow_mut().insert(id.clone(), found.clone());
-        found
+        let mut versions: Vec<_> =
+            index.iter().flat_map(|index| index.versions.iter().map(|record| self.candidate(index, record))).collect();
+        versions.sort_by(|a, b| a.record.version.cmp(&b.record.version));
+        let in_lock = self.locked.get(id);
+        let locked = in_lock.and_then(|locked| versions.iter().position(|candidate| candidate.record.version == *locked));
+        let (id, number) = (Rc::new(id.clone()), self.met.borrow().len());
+        self.met.borrow_mut().push(Rc::new(Met { id: Rc::clone(&id), index, versions, in_lock: in_lock.is_some(), locked }));
+        self.numbers.borrow_mut().insert(id, number);
+        number
+    }
+
+    fn candidate(&self, index: &IndexFile, record: &Rc<VersionRecord>) -> Candidate {
+        Candidate { record: Rc::clone(record), can_be_had: self.can_be_had(index, &record.version) }
     }
 
     fn can_be_had(&self, index: &IndexFile, version: &Version) -> bool {
@@ -127,37 +187,21 @@ impl Provider<'_> {
         }
     }
 
-    /// The runs of known versions that `requirement` matches.
-    fn range(&self, id: &ComponentId, requirement: &VersionReq) -> Ranges<Version> {
-        let Some(index) = self.known(id) else { return Ranges::empty() };
-        let mut versions: Vec<_> = index.versions.iter().map(|record| &record.version).collect();
-        versions.sort();
-        let mut range = Ranges::empty();
-        for run in versions.chunk_by(|a, b| requirement.matches(a) == requirement.matches(b)) {
-            if let (Some(first), Some(last)) = (run.first(), run.last())
-                && requirement.matches(first)
-            {
-                range = range.union(&Ranges::from_range_bounds((*first).clone()..=(*last).clone()));
-            }
-        }
-        range
-    }
-
     /// Refuses early, and in the clearest words, what no choice of other versions could mend.
     fn check_wish(&self, wish: &Wish) -> Result<()> {
         let Wish { id, requirement } = wish;
-        let found = self.known(id);
+        let met = self.met(self.number(id));
         if let Some(error) = self.failed.borrow_mut().take() {
             return Err(error);
         }
-        let Some(index) = found else {
+        let Some(index) = &met.index else {
             return Err(Failure::new(Code::NotFound, format!("the registry has no component {id}")).into());
         };
-        let range = self.range(id, requirement);
-        if index.versions.iter().any(|r| range.contains(&r.version) && self.can_be_had(&index, &r.version)) {
+        let range = met.range(requirement);
+        if met.versions.iter().zip(0..).any(|(candidate, version)| candidate.can_be_had && range.contains(&version)) {
             return Ok(());
         }
-        Err(self.no_version(&index, requirement, "").into())
+        Err(self.no_version(index, requirement, "").into())
     }
 
     fn no_version(&self, index: &IndexFile, requirement: &VersionReq, asked_by: &str) -> Failure {
@@ -189,17 +233,50 @@ impl Provider<'_> {
         }
     }
 
+    /// A circle of dependencies has no order in which it could be taken: refused, and named.
+    ///
+    /// The walk keeps its own stack: how long a chain may be is not for this thread's to decide.
+    fn refuse_cycles(&self, chosen: &BTreeMap<usize, usize>) -> Result<(), Failure> {
+        let all = self.needs.borrow();
+        let needs =
+            |number: usize| chosen.get(&number).and_then(|version| all.get(&(number, *version))).into_iter().flat_map(|needs| needs.iter());
+        let (mut on_path, mut done) = (vec![false; self.met.borrow().len()], vec![false; self.met.borrow().len()]);
+        for start in chosen.keys() {
+            let mut path = vec![(*start, needs(*start))];
+            on_path[*start] = true;
+            while let Some((number, below)) = path.last_mut() {
+                match below.find(|next| !done[**next]) {
+                    Some(next) if on_path[*next] => {
+                        let circle = path.iter().map(|(number, _)| *number).skip_while(|number| number != next).chain([*next]);
+                        let circle: Vec<_> = circle.map(|number| self.met(number).id.to_string()).collect();
+                        return Err(Failure::new(Code::NoSolution, format!("the dependencies go in a circle: {}", circle.join(" -> "))));
+                    }
+                    Some(next) => {
+                        on_path[*next] = true;
+                        path.push((*next, needs(*next)));
+                    }
+                    None => {
+                        (on_path[*number], done[*number]) = (false, true);
+                        path.pop();
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Says who asked for what, in the order of ids.
-    fn explain(&self, tree: &DerivationTree<Package, Ranges<Version>, String>) -> Failure {
+    fn explain(&self, tree: &DerivationTree<Package, Ranges<usize>, String>) -> Failure {
         let mut asked = BTreeSet::new();
         collect(tree, &mut asked);
         let mut demands: BTreeMap<ComponentId, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
-        for (requirer, id) in &asked {
+        for (requirer, number) in asked {
+            let id: &ComponentId = &self.met(number).id;
             for (who, requirement) in self.demands(requirer, id) {
                 demands.entry(id.clone()).or_default().entry(requirement).or_default().insert(who);
             }
         }
-        if let Some((id, askers)) = demands.iter().find(|(id, _)| self.known(id).is_none()) {
+        if let Some((id, askers)) = demands.iter().find(|(id, _)| self.met(self.number(id)).index.is_none()) {
             let who: Vec<_> = askers.values().flatten().cloned().collect();
             return Failure::new(Code::NoSolution, format!("{} needs {id}, which the registry does not have", who.join(" and ")));
         }
@@ -215,22 +292,22 @@ impl Provider<'_> {
     }
 
     /// `(who, requirement)` for each version of `requirer` that needs `id`.
-    fn demands(&self, requirer: &Package, id: &ComponentId) -> Vec<(String, String)> {
+    fn demands(&self, requirer: Package, id: &ComponentId) -> Vec<(String, String)> {
         match requirer {
             Package::Wishes => {
                 let mine = self.wishes.iter().filter(|wish| wish.id == *id);
                 mine.map(|wish| ("forum.toml".to_owned(), wish.requirement.to_string())).collect()
             }
-            Package::Component(other) => {
-                let Some(index) = self.known(other) else { return Vec::new() };
-                let records = index.versions.iter().filter(|record| self.can_be_had(&index, &record.version));
-                records.filter_map(|r| Some((format!("{other} {}", r.version), r.dependencies.get(id)?.to_string()))).collect()
+            Package::Component(number) => {
+                let other = self.met(number);
+                let free = other.versions.iter().filter(|candidate| candidate.can_be_had).map(|candidate| &candidate.record);
+                free.filter_map(|r| Some((format!("{} {}", other.id, r.version), r.dependencies.get(id)?.to_string()))).collect()
             }
         }
     }
 }
 
-fn collect(tree: &DerivationTree<Package, Ranges<Version>, String>, asked: &mut BTreeSet<(Package, ComponentId)>) {
+fn collect(tree: &DerivationTree<Package, Ranges<usize>, String>, asked: &mut BTreeSet<(Package, usize)>) {
     // Causes are shared: a hard conflict seen as a tree would be exponentially larger than it is.
     let (mut open, mut seen) = (vec![tree], BTreeSet::new());
     while let Some(tree) = open.pop() {
@@ -238,8 +315,8 @@ fn collect(tree: &DerivationTree<Package, Ranges<Version>, String>, asked: &mut 
             continue;
         }
         match tree {
-            DerivationTree::External(External::FromDependencyOf(requirer, _, Package::Component(id), _)) => {
-                asked.insert((requirer.clone(), id.clone()));
+            DerivationTree::External(External::FromDependencyOf(requirer, _, Package::Component(number), _)) => {
+                asked.insert((*requirer, *number));
             }
             DerivationTree::External(_) => {}
             DerivationTree::Derived(derived) => open.extend([&*derived.cause1, &*derived.cause2]),
@@ -249,72 +326,41 @@ fn collect(tree: &DerivationTree<Package, Ranges<Version>, String>, asked: &mut 
 
 impl DependencyProvider for Provider<'_> {
     type P = Package;
-    type V = Version;
-    type VS = Ranges<Version>;
+    type V = usize;
+    type VS = Ranges<usize>;
     type M = String;
     type Err = Infallible;
     /// Locked components first, so that nothing else pushes them aside; then the most conflicted, then the fewest choices.
     type Priority = (bool, u32, Reverse<usize>);
 
-    fn prioritize(&self, package: &Package, range: &Ranges<Version>, statistics: &PackageResolutionStatistics) -> Self::Priority {
-        let Package::Component(id) = package else { return (true, u32::MAX, Reverse(0)) };
-        let fitting = self.known(id).map_or(0, |index| index.versions.iter().filter(|r| range.contains(&r.version)).count());
-        (self.locked.contains_key(id), statistics.conflict_count(), Reverse(fitting))
+    fn prioritize(&self, package: &Package, range: &Ranges<usize>, statistics: &PackageResolutionStatistics) -> Self::Priority {
+        let Package::Component(number) = package else { return (true, u32::MAX, Reverse(0)) };
+        let met = self.met(*number);
+        let fitting = range.contains_many(0..met.versions.len()).filter(|fits| *fits).count();
+        (met.in_lock, statistics.conflict_count(), Reverse(fitting))
     }
 
-    fn choose_version(&self, package: &Package, range: &Ranges<Version>) -> Result<Option<Version>, Infallible> {
-        let Package::Component(id) = package else { return Ok(Some(ROOT)) };
-        let Some(index) = self.known(id) else { return Ok(None) };
-        let fits = |version: &&Version| range.contains(version) && self.can_be_had(&index, version);
-        let locked = self.locked.get(id).filter(fits).filter(|version| index.record(version).is_some());
-        Ok(locked.or_else(|| index.versions.iter().map(|record| &record.version).filter(fits).max()).cloned())
+    fn choose_version(&self, package: &Package, range: &Ranges<usize>) -> Result<Option<usize>, Infallible> {
+        let Package::Component(number) = package else { return Ok(Some(0)) };
+        let met = self.met(*number);
+        let fits = |version: &usize| met.versions[*version].can_be_had && range.contains(version);
+        Ok(met.locked.filter(fits).or_else(|| (0..met.versions.len()).rev().find(fits)))
     }
 
-    fn get_dependencies(&self, package: &Package, version: &Version) -> Result<Dependencies<Package, Ranges<Version>, String>, Infallible> {
-        let mut needed: Map<Package, Ranges<Version>> = Map::default();
-        let mut need = |id: &ComponentId, requirement: &VersionReq| {
-            let range = self.range(id, requirement);
-            let entry = needed.entry(Package::Component(id.clone())).or_insert_with(Ranges::full);
-            *entry = entry.intersection(&range);
+    fn get_dependencies(&self, package: &Package, version: &usize) -> Result<Dependencies<Package, Ranges<usize>, String>, Infallible> {
+        let need = |number: usize, requirement: &VersionReq| (Package::Component(number), self.met(number).range(requirement));
+        let Package::Component(number) = package else {
+            let wishes = self.wishes.iter().map(|wish| need(self.number(&wish.id), &wish.requirement));
+            return Ok(Dependencies::Available(wishes.collect()));
         };
-        match package {
-            Package::Wishes => self.wishes.iter().for_each(|wish| need(&wish.id, &wish.requirement)),
-            Package::Component(id) => {
-                let index = self.known(id);
-                let record = index.as_ref().and_then(|index| index.record(version));
-                // A need of oneself is a circle, which is told apart afterwards.
-                let others = record.into_iter().flat_map(|record| &record.dependencies).filter(|(other, _)| *other != id);
-                others.for_each(|(id, requirement)| need(id, requirement));
-            }
-        }
-        Ok(Dependencies::Available(needed.into_iter().collect()))
+        let met = self.met(*number);
+        let dependencies = met.versions.get(*version).into_iter().flat_map(|candidate| &candidate.record.dependencies);
+        let numbered: Vec<_> = dependencies.map(|(id, requirement)| (self.number(id), requirement)).collect();
+        self.needs.borrow_mut().insert((*number, *version), numbered.iter().map(|(other, _)| *other).collect());
+        // A need of oneself is a circle, which is told apart afterwards.
+        let others = numbered.iter().filter(|(other, _)| other != number).map(|(other, requirement)| need(*other, requirement));
+        Ok(Dependencies::Available(others.collect()))
     }
-}
-
-/// A circle of dependencies has no order in which it could be taken: refused, and named.
-fn refuse_cycles(resolution: &Resolution) -> Result<(), Failure> {
-    fn visit<'a>(
-        id: &'a ComponentId,
-        all: &'a Resolution,
-        path: &mut Vec<&'a ComponentId>,
-        done: &mut BTreeSet<&'a ComponentId>,
-    ) -> Result<(), Failure> {
-        if let Some(at) = path.iter().position(|on_path| *on_path == id) {
-            let circle: Vec<_> = path[at..].iter().chain([&id]).map(ToString::to_string).collect();
-            return Err(Failure::new(Code::NoSolution, format!("the dependencies go in a circle: {}", circle.join(" -> "))));
-        }
-        if !done.insert(id) {
-            return Ok(());
-        }
-        path.push(id);
-        for dependency in all.get(id).into_iter().flat_map(|chosen| chosen.record.dependencies.keys()) {
-            visit(dependency, all, path, done)?;
-        }
-        path.pop();
-        Ok(())
-    }
-    let mut done = BTreeSet::new();
-    resolution.keys().try_for_each(|id| visit(id, resolution, &mut Vec::new(), &mut done))
 }
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use toml_edit::{InlineTable, Item, Table, Value};
 
 use super::id::{ComponentId, Name};
-use super::path::RelPath;
+use super::lockfile::LOCK_FILE;
+use super::path::{RelPath, collision_key};
+use super::publisher::Publisher;
 use super::toml_document::{TomlDocument, set_value};
 use super::variables::{Answer, Answers};
 use crate::error::Failure;
@@ -21,6 +23,10 @@ pub struct WorkspaceFile {
     document: TomlDocument,
     /// Who we publish as.
     pub owner: Option<Name>,
+    /// Whose name stands on commits.
+    pub author: AuthorKind,
+    /// Who we are, for a registry that does not know us yet.
+    pub publisher: Publisher,
     /// Where components go.
     pub components_dir: RelPath,
     /// Whether the file says so itself.
@@ -29,6 +35,16 @@ pub struct WorkspaceFile {
     pub registries: BTreeMap<String, String>,
     /// What is wanted, and answers for dependencies.
     pub components: BTreeMap<ComponentId, Entry>,
+}
+
+/// Whose name stands on the commits that are contributed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AuthorKind {
+    /// The owner's title and contact: no person.
+    #[default]
+    Role,
+    /// The user's git identity.
+    Person,
 }
 
 /// One table `[components."owner/name"]`.
@@ -88,9 +104,20 @@ impl WorkspaceFile {
     pub fn parse(bytes: &[u8]) -> Result<Self, Failure> {
         let document = TomlDocument::parse(WORKSPACE_FILE, bytes)?;
         let (mut owner, mut components_dir) = (None, None);
+        let (mut author, mut publisher) = (AuthorKind::Role, Publisher::default());
         if let Some(workspace) = document.table("workspace")? {
             let text = |key: &str| document.text(workspace, "[workspace]", key);
             owner = text("owner")?.map(str::parse).transpose().map_err(|e| document.fail(format!("[workspace] owner: {e}")))?;
+            author = match text("author")? {
+                None | Some("role") => AuthorKind::Role,
+                Some("person") => AuthorKind::Person,
+                Some(other) => {
+                    return Err(document.fail(format!("[workspace] author: `{}` is neither role nor person", other.escape_debug())));
+                }
+            };
+            if let Some(item) = workspace.get("publisher") {
+                publisher = read_publisher(&document, item)?;
+            }
             if let Some(path) = text("components")? {
                 components_dir = Some(path.parse().map_err(|e| document.fail(format!("[workspace] components: {e}")))?);
             }
@@ -103,7 +130,13 @@ impl WorkspaceFile {
         }
         let components_is_set = components_dir.is_some();
         let components_dir = components_dir.unwrap_or_else(|| "components".parse().expect("a path"));
-        Ok(Self { owner, components_dir, components_is_set, registries: document.registries()?, components, document })
+        Ok(Self { owner, author, publisher, components_dir, components_is_set, registries: document.registries()?, components, document })
+    }
+
+    /// Writes down who publishes here.
+    pub fn set_owner(&mut self, owner: &Name) {
+        self.owner = Some(owner.clone());
+        set_value(self.document.table_mut("workspace"), "owner", owner.as_str().into());
     }
 
     /// Whether a component is wanted here.
@@ -115,12 +148,17 @@ impl WorkspaceFile {
     /// Where a component goes.
     ///
     /// # Errors
-    /// Where the path would be too long.
+    /// Where the path would be too long, or where forum itself works.
     pub fn path_of(&self, id: &ComponentId) -> Result<RelPath, Failure> {
-        match self.components.get(id).and_then(|entry| entry.path.clone()) {
-            Some(path) => Ok(path),
-            None => format!("{}/{id}", self.components_dir).parse().map_err(|e| self.document.fail(e)),
+        let path = match self.components.get(id).and_then(|entry| entry.path.clone()) {
+            Some(path) => path,
+            None => format!("{}/{id}", self.components_dir).parse().map_err(|e| self.document.fail(e))?,
+        };
+        let first = collision_key(path.parts().next().unwrap_or_default());
+        if [".forum", WORKSPACE_FILE, LOCK_FILE].contains(&first.as_str()) {
+            return Err(self.document.fail(format!("{id} cannot lie in `{path}`: forum itself works there")));
         }
+        Ok(path)
     }
 
     /// Names a registry.
@@ -165,6 +203,13 @@ impl WorkspaceFile {
     pub fn render(&self) -> String {
         self.document.render()
     }
+}
+
+fn read_publisher(file: &TomlDocument, item: &Item) -> Result<Publisher, Failure> {
+    const PLACE: &str = "[workspace.publisher]";
+    let table = item.as_table_like().ok_or_else(|| file.fail(format!("{PLACE} is no table")))?;
+    let text = |key: &str| Ok::<_, Failure>(file.text(table, PLACE, key)?.unwrap_or_default().to_owned());
+    Ok(Publisher { title: text("title")?, kind: text("kind")?, country: text("country")?, contact: text("contact")?, url: text("url")? })
 }
 
 fn inline(answers: &Answers) -> InlineTable {

@@ -10,15 +10,35 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use git2::Oid;
+use jiff::Timestamp;
 
 use super::fs::atomic::write_atomic;
 use super::fs::dir::Readers;
 use super::fs::lock::FileLock;
-use super::fs::make_private_directory;
+use super::fs::{make_private_directory, read_small};
 use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::digest::Checksum;
 use crate::model::index::IndexFile;
+
+/// A commit that was made for a branch: by it forum knows its own branch again, and makes the same commit again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contribution {
+    /// The `main` that it was made on.
+    pub main: Oid,
+    /// The commit.
+    pub commit: Oid,
+    /// Its time.
+    pub at: Timestamp,
+}
+
+impl Contribution {
+    fn parse(line: &str) -> Option<Self> {
+        let mut words = line.trim().split(' ');
+        let (main, commit) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        Some(Self { main, commit, at: Timestamp::from_second(words.next()?.parse().ok()?).ok()? })
+    }
+}
 
 /// The memory of one registry.
 #[derive(Debug)]
@@ -72,6 +92,26 @@ impl Memory {
         }
         let _held = self.locked()?;
         write_atomic(&self.folder.join("main"), format!("{main}\n").as_bytes(), Readers::Owner).map(drop)
+    }
+
+    /// What was last contributed on a branch.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn contribution(&self, branch: &str) -> Result<Option<Contribution>> {
+        let bytes = read_small(&self.folder.join("contributions").join(file_name_of(branch)), 1 << 16)?;
+        // One that a kill tore apart is as good as none: the branch itself is looked at then.
+        Ok(bytes.and_then(|bytes| Contribution::parse(&String::from_utf8_lossy(&bytes))))
+    }
+
+    /// Remembers what is about to be contributed on a branch.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn remember_contribution(&self, branch: &str, contribution: &Contribution) -> Result<()> {
+        let path = self.folder.join("contributions").join(file_name_of(branch));
+        let Contribution { main, commit, at } = contribution;
+        write_atomic(&path, format!("{main} {commit} {}\n", at.as_second()).as_bytes(), Readers::Owner).map(drop)
     }
 
     /// Compares the digests of an index file with those seen before, and remembers new ones.

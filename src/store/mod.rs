@@ -1,6 +1,7 @@
 //! PLACES: the only code with disk, network and Git. It never prints.
 
 pub mod cache;
+pub mod contribution;
 pub mod fs;
 pub mod interrupt;
 pub mod kept;
@@ -9,5 +10,6 @@ mod objects;
 pub mod registry;
 pub mod search_index;
 pub mod settings;
+pub mod snapshot;
 pub mod transport;
 pub mod workspace;

@@ -81,6 +81,15 @@ pub fn read_file(start: &Path) -> Result<WorkspaceFile> {
     Ok(WorkspaceFile::parse(&bytes.unwrap_or_default())?)
 }
 
+/// `forum.lock` in a workspace's directory, for commands that only read it.
+///
+/// # Errors
+/// [`Code::InvalidWorkspace`] where it cannot be read.
+pub fn read_lock(root: &Path) -> Result<Lock> {
+    let bytes = read_small(&root.join(LOCK_FILE), MAX_FILE)?;
+    Ok(bytes.map(|bytes| Lock::parse(&bytes)).transpose()?.unwrap_or_default())
+}
+
 impl Workspace {
     /// Opens the workspace that `start` lies in, waits for other runs in it, and finishes what one left behind.
     ///

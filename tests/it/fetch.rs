@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::fixtures::{BYTES, KOMMUN, PUPIL, SFTP, empty, odd, readme, ready};
-use crate::support::registry::Version;
+use crate::support::registry::{Registry, Version};
 use crate::support::sandbox::{table, text};
 use crate::support::{files, same_files, snapshot, unchanged};
 
@@ -239,4 +239,29 @@ fn variables_are_answered_or_listed() {
     assert_eq!(text(&at.join("plain.txt")), "2281 {{ 2281 }} ${x}\r\n");
     assert_eq!(text(&at.join("p.json")), "{ \"a\":[ {\"v\" : \"2281\"} ],\n \"n\": 1.50 }\n");
     assert_eq!(sandbox.fetch(&ws, &[]).ok().components()["goteborg/vars"]["action"], "unchanged");
+}
+
+#[test]
+fn a_registry_that_contradicts_the_entry_is_wrong_usage_before_any_network() {
+    let (sandbox, _small, ws) = ready();
+    sandbox.fetch(&ws, &[PUPIL, K[0], K[1]]).ok();
+    let error = sandbox.fetch(&ws, &[PUPIL, "--registry", "http://127.0.0.1:9/other.git"]).fails(2, "usage");
+    assert!(error.contains("kommun") && error.contains("other.git"), "{error}");
+    let mut other = Registry::named(&sandbox.path("srv/other.git"), "other", "");
+    other.publish(PUPIL, "1.0.0", readme("1.0.0"));
+    let before = snapshot(&ws);
+    sandbox.fetch(&ws, &["pupil-system", "--registry", &other.url()]).fails(2, "usage");
+    unchanged(&before, &ws);
+    let url = table(&ws.join("forum.toml"))["registries"]["kommun"]["url"].as_str().unwrap().to_owned();
+    sandbox.fetch(&ws, &[PUPIL, "--registry", &url]).ok();
+}
+
+#[test]
+fn a_git_lfs_pointer_is_refused() {
+    let (sandbox, mut registry) = empty();
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
+    registry.publish("aa/big", "1.0.0", files(&[("README.md", "# big\n"), ("video.mp4", pointer)]));
+    let ws = sandbox.workspace("first", &registry.url());
+    let error = sandbox.fetch(&ws, &["big"]).fails(1, "unsafe-content");
+    assert!(error.contains("video.mp4") && error.contains("LFS"), "{error}");
 }

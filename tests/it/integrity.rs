@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use crate::support::fixtures::{BYTES, KOMMUN, PUPIL, SFTP, readme, ready};
+use crate::support::fixtures::{BYTES, KOMMUN, PUPIL, SFTP, readme, ready, small};
 use crate::support::sandbox::{Sandbox, text};
+use crate::support::server::{Http, Options};
 use crate::support::{snapshot, unchanged};
 
 const K: [&str; 2] = KOMMUN;
@@ -26,6 +27,46 @@ fn a_rewritten_main_is_refused_until_accepted() {
     unchanged(&before, &ws);
     sandbox.run(&ws, &["registry", "refresh", "--accept-rewrite"]).ok();
     sandbox.fetch(&ws, &["inera/new", K[0], K[1]]).ok();
+}
+
+#[test]
+fn a_rewritten_main_is_refused_over_every_transport() {
+    for kind in ["git", "builtin", "bundle"] {
+        let mut sandbox = Sandbox::new();
+        let mut small = small(&sandbox.path(""));
+        let http = Http::start(&sandbox.path("srv"), Options::default());
+        let bundle = sandbox.path("kommun.bundle");
+        small.registry.bundle(&bundle);
+        let url = if kind == "bundle" { bundle.to_str().unwrap().to_owned() } else { http.url() };
+        sandbox.set("FORUM_GIT", if kind == "builtin" { "builtin" } else { "system" });
+        let ws = sandbox.workspace("w", &url);
+        sandbox.fetch(&ws, &[SFTP, K[0], K[1]]).ok();
+        // Forward is fine, also where commits lie between.
+        for number in 0..3 {
+            small.registry.publish(&format!("inera/later-{number}"), "1.0.0", readme("1"));
+        }
+        fs::remove_file(&bundle).unwrap();
+        small.registry.bundle(&bundle);
+        sandbox.fetch(&ws, &["inera/later-2", K[0], K[1]]).ok();
+        // Back to an earlier commit, and to another line.
+        let earlier = small.registry.git(&["rev-parse", "refs/heads/main~2"]);
+        for anew in [false, true] {
+            small.registry.set_main(&earlier);
+            if anew {
+                small.registry.publish("inera/anew", "1.0.0", readme("1"));
+            }
+            fs::remove_file(&bundle).unwrap();
+            small.registry.bundle(&bundle);
+            let id = if anew { "inera/anew" } else { "inera/later-0" };
+            let before = snapshot(&ws);
+            let error = sandbox.fetch(&ws, &[id, K[0], K[1]]).fails(1, "rewritten");
+            assert!(error.contains("--accept-rewrite"), "{kind}: {error}");
+            unchanged(&before, &ws);
+        }
+        sandbox.run(&ws, &["registry", "refresh", "--accept-rewrite"]).ok();
+        let other = sandbox.workspace("other", &url);
+        sandbox.fetch(&other, &["inera/anew", K[0], K[1]]).ok();
+    }
 }
 
 #[test]

@@ -4,7 +4,6 @@
 #![expect(clippy::disallowed_methods, reason = "tests start the program, git and servers, in an environment that they set")]
 #![expect(clippy::type_complexity, clippy::struct_field_names, reason = "tables of cases read best in one place")]
 
-#[expect(dead_code, reason = "the registry builder covers the whole format, of which the tests so far use a part")]
 mod support;
 
 mod architecture;
@@ -18,9 +17,14 @@ mod integrity;
 mod json;
 mod kamelets;
 mod kinds;
+mod lies;
+mod limits;
 mod look;
 #[cfg(unix)]
 mod places;
+#[cfg(unix)]
+mod prompts;
+mod publish;
 mod readme;
 mod registries;
 mod restore;

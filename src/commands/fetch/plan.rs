@@ -106,6 +106,7 @@ pub(super) fn plan(
     given: &Given,
     asked: Asked<'_>,
 ) -> Result<Vec<Planned>> {
+    refuse_shared_places(workspace, targets)?;
     let (mut drafts, mut missing) = (Vec::new(), Vec::new());
     for target in targets {
         let draft = draft(context, workspace, places, target, given, asked)?;
@@ -129,6 +130,20 @@ pub(super) fn plan(
         .zip(drafts)
         .map(|(target, draft)| finish(workspace, target, draft).with_context(|| format!("{} {}", target.id, target.chosen.record.version)))
         .collect()
+}
+
+/// No component lies in another: its files would be changes of the other's.
+fn refuse_shared_places(workspace: &Workspace, targets: &[Target]) -> Result<()> {
+    let mut taken: Vec<(&ComponentId, RelPath)> = Vec::new();
+    for Target { id, .. } in targets {
+        let path = workspace.file.path_of(id)?;
+        if let Some((other, there)) = taken.iter().find(|(_, there)| there.contains(&path) || path.contains(there)) {
+            let failure = Failure::new(Code::Occupied, format!("{id} in `{path}` and {other} in `{there}`: one would lie in the other"));
+            return Err(failure.hint(format!("forum fetch {id} --path OTHER-DIRECTORY")).into());
+        }
+        taken.push((id, path));
+    }
+    Ok(())
 }
 
 struct Draft {

@@ -241,7 +241,7 @@ fn versions(index: &IndexFile) -> Vec<OneVersion> {
         };
         OneVersion { version: record.version.clone(), published: record.published.clone(), yanked, removed, reason }
     };
-    let mut versions: Vec<_> = index.versions.iter().map(one).collect();
+    let mut versions: Vec<_> = index.versions.iter().map(|record| one(record)).collect();
     versions.sort_by(|a, b| b.version.cmp(&a.version));
     versions
 }

@@ -149,7 +149,6 @@ mod system {
     use std::io;
     use std::path::Path;
 
-    use cap_fs_ext::DirExt as _;
     use cap_std::fs::{Dir, File, Metadata, OpenOptions};
 
     use super::Readers;

@@ -8,7 +8,7 @@ use git2::{ObjectType, Oid};
 
 use crate::error::{Code, Failure};
 use crate::fail;
-use crate::model::content::{self, ContentFile, bytes_of};
+use crate::model::content::{self, ContentFile, bytes_of, is_lfs_pointer};
 use crate::model::digest::{FileMode, ObjectId};
 use crate::model::id::ComponentId;
 use crate::model::index::VersionRecord;
@@ -115,15 +115,20 @@ impl<'a> Collector<'a> {
 
     /// How an error names a file before it is known to be harmless.
     pub(super) fn what(&self, path: &str) -> String {
-        format!("{} {}: `{}`", self.id, self.record.version, path.escape_debug())
+        let place = if path.is_empty() { "its directory".to_owned() } else { format!("`{}`", path.escape_debug()) };
+        format!("{} {}: {place}", self.id, self.record.version)
     }
 
     pub(super) fn files(&self) -> &[ContentFile] {
         &self.content.files
     }
 
-    pub(super) fn add(&mut self, path: RelPath, mode: FileMode, bytes: Vec<u8>) {
+    pub(super) fn add(&mut self, path: RelPath, mode: FileMode, bytes: Vec<u8>) -> Result<()> {
+        if is_lfs_pointer(&bytes) {
+            return Err(self.refuse(path.as_str(), "is a Git LFS pointer, not the file itself"));
+        }
         self.content.files.push(ContentFile { path, mode, bytes });
+        Ok(())
     }
 
     /// Compares both digests, and hands the files out.
@@ -161,7 +166,10 @@ impl<'a> Collector<'a> {
 }
 
 /// The git tree id of files, computed without a repository.
-pub(super) fn tree_id(files: &[ContentFile]) -> Result<ObjectId> {
+///
+/// # Errors
+/// When libgit2 cannot hash, which is a bug.
+pub fn tree_id(files: &[ContentFile]) -> Result<ObjectId> {
     fn write(files: &[(&str, &ContentFile)]) -> Result<Oid> {
         let mut rows: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
         let mut row = |key: String, mode: &str, name: &str, id: Oid| {

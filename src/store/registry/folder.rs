@@ -57,7 +57,7 @@ impl Source for Folder {
                     let path = collector.admit(&shown, len)?;
                     let bytes = dir.read(&path, limits.file)?.unwrap_or_default();
                     let mode = if executable { FileMode::Executable } else { FileMode::Regular };
-                    collector.add(path, mode, bytes);
+                    collector.add(path, mode, bytes)?;
                 }
             }
         }

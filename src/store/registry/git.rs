@@ -17,7 +17,7 @@ use crate::model::registry_file::{Limits, REGISTRY_FILE};
 use crate::store::fs::lock::FileLock;
 use crate::store::interrupt;
 use crate::store::objects::header;
-use crate::store::transport::ACCEPTED;
+use crate::store::transport::{ACCEPTED, Wanted};
 
 /// A tree object larger than this is no directory that a person made.
 const MAX_TREE_BYTES: u64 = 4 << 20;
@@ -26,8 +26,8 @@ const MAX_TREES: usize = 10_000;
 
 /// Brings objects that a cache does not hold yet.
 pub(super) trait Supply {
-    /// Brings these objects, of trees everything in them.
-    fn bring(&self, ids: &[ObjectId]) -> Result<()>;
+    /// Brings these objects.
+    fn bring(&self, ids: &[ObjectId], wanted: Wanted) -> Result<()>;
     /// Brings the newest `main`, and checks that it descends from the one last seen.
     fn refresh(&self) -> Result<()>;
 }
@@ -80,7 +80,7 @@ impl GitTree {
     }
 
     /// Brings those of `ids` that are missing, in one request.
-    fn need(&self, ids: &[Oid]) -> Result<()> {
+    fn need(&self, ids: &[Oid], wanted: Wanted) -> Result<()> {
         let Some(supply) = &self.supply else { return Ok(()) };
         let odb = self.repository.odb()?;
         let missing = |ids: &[Oid]| ids.iter().filter(|oid| !odb.exists(**oid)).map(|oid| object_id(*oid)).collect::<Result<Vec<_>>>();
@@ -88,7 +88,7 @@ impl GitTree {
         if lacking.is_empty() {
             return Ok(());
         }
-        supply.bring(&lacking)?;
+        supply.bring(&lacking, wanted)?;
         odb.refresh()?;
         if let Some(lost) = missing(ids)?.first() {
             fail!(Code::Integrity, "the registry's server did not send the object {lost}");
@@ -106,7 +106,7 @@ impl GitTree {
                 break;
             }
             if !odb.exists(oid) {
-                self.need(&[oid])?;
+                self.need(&[oid], Wanted::Trees)?;
                 continue;
             }
             // A tree too large to be read has nothing that will be read, either.
@@ -237,8 +237,7 @@ impl GitTree {
         let what = collector.what(&path);
         let checked = collector.admit(&path, self.size(row.id, ObjectType::Blob, &what)?)?;
         let bytes = self.bytes(row.id, &what)?;
-        collector.add(checked, mode, bytes);
-        Ok(())
+        collector.add(checked, mode, bytes)
     }
 }
 
@@ -256,7 +255,7 @@ impl Source for GitTree {
                 wanted.extend(self.blobs_below(oid)?);
             }
         }
-        self.need(&wanted)
+        self.need(&wanted, Wanted::Blobs)
     }
 
     fn refresh(&mut self) -> Result<bool> {
@@ -271,7 +270,7 @@ impl Source for GitTree {
     fn read(&self, path: &RelPath, limit: u64) -> Result<Option<Vec<u8>>> {
         match self.object_at(path)? {
             Some((oid, ObjectType::Blob)) => {
-                self.need(&[oid])?;
+                self.need(&[oid], Wanted::Blobs)?;
                 let size = self.size(oid, ObjectType::Blob, path.as_str())?;
                 if size > limit {
                     fail!(Code::InvalidRegistry, "{path} has {size} bytes; the limit is {limit}");
@@ -309,7 +308,11 @@ impl Source for GitTree {
 
     fn bring(&self, ids: &[ObjectId]) -> Result<()> {
         let oids = ids.iter().map(|id| Oid::from_bytes(id.as_bytes())).collect::<std::result::Result<Vec<_>, _>>()?;
-        self.need(&oids)
+        self.need(&oids, Wanted::Blobs)
+    }
+
+    fn tip(&self) -> Option<(std::path::PathBuf, Oid)> {
+        Some((self.repository.path().to_owned(), self.main))
     }
 
     fn is_at_hand(&self, record: &VersionRecord) -> Result<bool> {
@@ -334,8 +337,8 @@ impl Source for GitTree {
         let mut collector = Collector::new(id, record, limits);
         let top = Oid::from_bytes(record.tree.as_bytes())?;
         if self.supply.is_some() {
-            self.need(&[top])?;
-            self.need(&self.blobs_below(top)?)?;
+            self.need(&[top], Wanted::Trees)?;
+            self.need(&self.blobs_below(top)?, Wanted::Blobs)?;
         }
         self.walk(&mut collector, top)?;
         let tree: ObjectId = object_id(top)?;

@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use semver::Version;
 
-pub use content::Content;
+pub use content::{Content, tree_id};
 
 use self::folder::Folder;
 use self::git::GitTree;
@@ -31,7 +31,7 @@ use crate::model::index::{IndexFile, MAX_BYTES, VersionRecord};
 use crate::model::path::RelPath;
 use crate::model::registry_file::{Limits, REGISTRY_FILE, RegistryFile};
 use crate::model::resolve::Catalog;
-use crate::store::memory::Memory;
+use crate::store::memory::{Contribution, Memory};
 use crate::store::transport::EngineChoice;
 
 /// The largest `registry.toml`, in bytes.
@@ -47,9 +47,13 @@ trait Source {
     fn tree(&self, _path: &RelPath) -> Result<Option<ObjectId>> {
         Ok(None)
     }
-    /// Brings these objects, in one request.
+    /// Brings these files, in one request.
     fn bring(&self, _ids: &[ObjectId]) -> Result<()> {
         Ok(())
+    }
+    /// The repository on this machine, and the commit in it that is read.
+    fn tip(&self) -> Option<(PathBuf, git2::Oid)> {
+        None
     }
     /// Whether all files of a version can be read without asking a server.
     fn is_at_hand(&self, _record: &VersionRecord) -> Result<bool> {
@@ -153,21 +157,62 @@ pub struct Registry {
 }
 
 impl Registry {
+    /// Opens a registry that something is contributed to: always through the user's git and a repository in the cache,
+    /// in which commits can be made. A folder or bundle takes no contributions.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_to_write(address: &Address, base: &Path, options: &Options, visit: &Visit) -> Result<Self> {
+        let Some(path) = address.local_path() else { return Self::open(address, base, options, visit) };
+        let path = base.join(path);
+        let Ok(canonical) = path.canonicalize() else { fail!(Code::NotFound, "there is no registry at {}", path.display()) };
+        if GitTree::open(&canonical)?.is_none() {
+            let failure = Failure::new(
+                Code::InvalidRegistry,
+                format!("{} is no Git repository, so nothing can be contributed to it", path.display()),
+            );
+            return Err(failure.hint("name the forum's own address with --registry").into());
+        }
+        let address = Address::Path(canonical.to_string_lossy().into_owned());
+        Self::open_remote(&address, options, visit)
+    }
+
+    fn open_remote(address: &Address, options: &Options, visit: &Visit) -> Result<Self> {
+        let notes = Notes::default();
+        let (cache, used) = Remote::cache(address, options)?;
+        let remote = Remote::open(address, &cache, options, Rc::clone(&notes))?;
+        let source: Box<dyn Source> = Box::new(GitTree::cached(&cache, used, Some(Box::new(remote)))?);
+        Self::read(address, source, Some(address.key()), options, visit, notes)
+    }
+
+    /// The repository on this machine that holds the registry, and the commit of `main` that is read.
+    #[must_use]
+    pub fn tip(&self) -> Option<(PathBuf, git2::Oid)> {
+        self.source.tip()
+    }
+
     /// Opens the registry at `address`; a relative path starts at `base`. A server is asked only where the cache is empty.
     ///
     /// # Errors
     /// [`Code::NotFound`] where nothing is, [`Code::InvalidRegistry`] for what is none, and the transport's own.
     pub fn open(address: &Address, base: &Path, options: &Options, visit: &Visit) -> Result<Self> {
-        let notes = Notes::default();
-        let (mut source, key) = match address.local_path() {
-            Some(path) => local(&base.join(path), options)?,
-            None => {
-                let (cache, used) = Remote::cache(address, options)?;
-                let remote = Remote::open(address, &cache, options, Rc::clone(&notes))?;
-                let source: Box<dyn Source> = Box::new(GitTree::cached(&cache, used, Some(Box::new(remote)))?);
-                (source, Some(address.key()))
+        match address.local_path() {
+            Some(path) => {
+                let (source, key) = local(&base.join(path), options)?;
+                Self::read(address, source, key, options, visit, Notes::default())
             }
-        };
+            None => Self::open_remote(address, options, visit),
+        }
+    }
+
+    fn read(
+        address: &Address,
+        mut source: Box<dyn Source>,
+        key: Option<String>,
+        options: &Options,
+        visit: &Visit,
+        notes: Notes,
+    ) -> Result<Self> {
         if visit.newest && !options.offline {
             source.refresh()?;
         }
@@ -198,6 +243,22 @@ impl Registry {
         Ok(())
     }
 
+    /// What was last contributed from here on a branch.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn contribution(&self, branch: &str) -> Result<Option<Contribution>> {
+        self.memory.as_ref().map_or(Ok(None), |memory| memory.contribution(branch))
+    }
+
+    /// Remembers what is about to be contributed on a branch.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn remember_contribution(&self, branch: &str, contribution: &Contribution) -> Result<()> {
+        self.memory.as_ref().map_or(Ok(()), |memory| memory.remember_contribution(branch, contribution))
+    }
+
     /// What the user should be told; each note is given once.
     pub fn take_notes(&self) -> Vec<String> {
         self.notes.take()
@@ -217,6 +278,22 @@ impl Registry {
     /// When the index cannot be listed.
     pub fn ids(&self) -> Result<Vec<ComponentId>> {
         listed(&*self.source)
+    }
+
+    /// A file of the registry that clients do not read, to be changed.
+    ///
+    /// # Errors
+    /// The transport's own.
+    pub fn file_bytes(&self, path: &RelPath) -> Result<Option<Vec<u8>>> {
+        self.source.read(path, people::MAX_BYTES)
+    }
+
+    /// The index file of a component as it stands, to be changed.
+    ///
+    /// # Errors
+    /// The transport's own.
+    pub fn index_bytes(&self, id: &ComponentId) -> Result<Option<Vec<u8>>> {
+        self.source.read(&format!("index/{id}.toml").parse()?, MAX_BYTES as u64)
     }
 
     /// The full id of what a person typed.
@@ -302,6 +379,11 @@ fn remember(source: &GitTree, key: &str, options: &Options) -> Result<()> {
         return Err(network::rewritten(key, source.main, seen).into());
     }
     memory.set_main(source.main)
+}
+
+/// Whether a commit is `old` or may descend from it: only what the commits at hand tell counts against it.
+pub(super) fn may_descend(repository: &git2::Repository, new: git2::Oid, old: git2::Oid) -> Result<bool> {
+    Ok(network::descends(&repository.odb()?, new, old) != network::Descent::No)
 }
 
 fn nearness(typed: &IdOrName, id: &ComponentId) -> f64 {

@@ -16,7 +16,7 @@ use crate::model::digest::ObjectId;
 use crate::store::fs::lock::FileLock;
 use crate::store::fs::{make_private_directory, remove_file};
 use crate::store::memory::{Memory, file_name_of};
-use crate::store::transport::{ACCEPTED, EngineChoice, History, INCOMING, Job, Transport, engine};
+use crate::store::transport::{ACCEPTED, EngineChoice, History, INCOMING, Job, Transport, Wanted, engine};
 
 /// A cache repository and the way to its server.
 pub(super) struct Remote {
@@ -208,7 +208,7 @@ pub(super) fn descends(odb: &Odb<'_>, new: Oid, old: Oid) -> Descent {
 }
 
 impl Supply for Remote {
-    fn bring(&self, ids: &[ObjectId]) -> Result<()> {
+    fn bring(&self, ids: &[ObjectId], wanted: Wanted) -> Result<()> {
         let engine = self.engine()?;
         let _alone = alone(&self.repository)?;
         // Another run may have brought them while this one waited.
@@ -221,7 +221,7 @@ impl Supply for Remote {
             }
         }
         self.tell("bringing files");
-        let notes = engine.fetch_objects(&self.job(&|phase| self.tell(phase)), &missing)?;
+        let notes = engine.fetch_objects(&self.job(&|phase| self.tell(phase)), &missing, wanted)?;
         self.notes.borrow_mut().extend(notes);
         Ok(())
     }

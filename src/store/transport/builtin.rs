@@ -13,7 +13,7 @@ use crate::model::address::Address;
 use crate::model::digest::ObjectId;
 use crate::store::interrupt;
 
-use super::{History, INCOMING, Job, Transport, wording};
+use super::{History, INCOMING, Job, Transport, Wanted, wording};
 
 /// How often a talking server may use up the time-out before it is given up all the same.
 const DEADLINE_FACTOR: u32 = 60;
@@ -44,7 +44,7 @@ impl Transport for Builtin {
         Ok(Vec::new())
     }
 
-    fn fetch_objects(&self, job: &Job<'_>, ids: &[ObjectId]) -> anyhow::Result<Vec<String>> {
+    fn fetch_objects(&self, job: &Job<'_>, ids: &[ObjectId], _wanted: Wanted) -> anyhow::Result<Vec<String>> {
         if ids.is_empty() { Ok(Vec::new()) } else { self.fetch_main(job, History::Everything) }
     }
 }

@@ -7,9 +7,10 @@
 //! here prints.
 
 pub mod builtin;
-mod process;
+pub mod local;
+pub(super) mod process;
 pub mod system;
-mod wording;
+pub(super) mod wording;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -80,6 +81,15 @@ pub enum History {
     Everything,
 }
 
+/// What the objects are that are asked for by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Files.
+    Blobs,
+    /// Directories, with everything in them.
+    Trees,
+}
+
 /// Fetches into a cache repository. The notes returned are for the user, once.
 pub trait Transport {
     /// The word for messages.
@@ -91,11 +101,11 @@ pub trait Transport {
     /// `Unreachable`, `Auth`, `Denied`, or `InvalidRegistry` where there is no `main`.
     fn fetch_main(&self, job: &Job<'_>, history: History) -> anyhow::Result<Vec<String>>;
 
-    /// Brings objects (of trees: with everything in them) that are missing.
+    /// Brings objects that are missing.
     ///
     /// # Errors
     /// As above. Whether all came is for the caller to check.
-    fn fetch_objects(&self, job: &Job<'_>, ids: &[ObjectId]) -> anyhow::Result<Vec<String>>;
+    fn fetch_objects(&self, job: &Job<'_>, ids: &[ObjectId], wanted: Wanted) -> anyhow::Result<Vec<String>>;
 }
 
 /// The engine for a choice, and what to tell the user about it.

@@ -32,8 +32,10 @@ const TAKEN_OUT: [&str; 9] = [
     "GIT_SHALLOW_FILE",
 ];
 
-/// The most that is kept of what git says.
-const MOST_OUTPUT: usize = 1 << 20;
+/// The most that is kept of what git says, in bytes.
+const MOST_TALK: usize = 1 << 20;
+/// The most that is kept of its data, in bytes.
+const MOST_DATA: usize = 256 << 20;
 
 /// How often a slow but talking server may use up the time-out before it is given up all the same.
 const DEADLINE_FACTOR: u32 = 60;
@@ -60,6 +62,8 @@ pub(super) struct Call<'a> {
     pub(super) input: Vec<u8>,
     pub(super) timeout: Duration,
     pub(super) terminal: bool,
+    /// Whether git may bring what a partial repository lacks when it comes upon it.
+    pub(super) lazily: bool,
     pub(super) progress: &'a dyn Fn(&str),
 }
 
@@ -76,7 +80,7 @@ impl Call<'_> {
         for name in TAKEN_OUT {
             command.env_remove(name);
         }
-        command.env("LC_ALL", "C").env_remove("LANGUAGE").env("GIT_NO_LAZY_FETCH", "1");
+        command.env("LC_ALL", "C").env_remove("LANGUAGE").env("GIT_NO_LAZY_FETCH", if self.lazily { "0" } else { "1" });
         if !self.terminal {
             command.env("GIT_TERMINAL_PROMPT", "0");
             #[cfg(unix)]
@@ -121,12 +125,12 @@ impl Call<'_> {
             }
             match piece {
                 Ok(Piece::Out(bytes)) => {
-                    if output.stdout.len() < MOST_OUTPUT {
+                    if output.stdout.len() < MOST_DATA {
                         output.stdout.extend(bytes);
                     }
                 }
                 Ok(Piece::Talk(bytes)) => {
-                    if output.stderr.len() < MOST_OUTPUT {
+                    if output.stderr.len() < MOST_TALK {
                         output.stderr.push_str(&String::from_utf8_lossy(&bytes));
                     }
                     if let Some(now) = wording::phase(&output.stderr).filter(|now| *now != phase) {

@@ -16,7 +16,7 @@ use crate::error::{Code, Failure};
 use crate::model::digest::ObjectId;
 
 use super::process::{Call, Output};
-use super::{FULL_MARK, History, INCOMING, Job, Transport, wording};
+use super::{FULL_MARK, History, INCOMING, Job, Transport, Wanted, wording};
 
 /// The oldest git that does all this (`fetch --refetch`).
 const OLDEST: (u32, u32) = (2, 36);
@@ -61,6 +61,7 @@ impl Git {
             input: Vec::new(),
             timeout: Duration::from_secs(30),
             terminal: false,
+            lazily: false,
             progress: &|_| (),
         };
         let output = call.run().map_err(|_| wrong("does not run"))?;
@@ -72,6 +73,12 @@ impl Git {
         }
     }
 
+    /// The program.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Runs git in the job's repository with the remote `forum` standing for its address.
     ///
     /// The arguments must put `--end-of-options` or `--` before what a stranger wrote. A failure
@@ -80,6 +87,18 @@ impl Git {
     /// # Errors
     /// [`Code::Unreachable`] where the server falls silent.
     pub fn run<A: Into<OsString>>(&self, job: &Job<'_>, arguments: impl IntoIterator<Item = A>, input: Vec<u8>) -> anyhow::Result<Output> {
+        self.call(job, arguments.into_iter().map(Into::into).collect(), input, false)
+    }
+
+    /// As [`Git::run`]; what the repository lacks git brings from the job's address when it comes upon it.
+    ///
+    /// # Errors
+    /// As [`Git::run`].
+    pub fn run_lazily(&self, job: &Job<'_>, arguments: Vec<OsString>) -> anyhow::Result<Output> {
+        self.call(job, arguments, Vec::new(), true)
+    }
+
+    fn call(&self, job: &Job<'_>, arguments: Vec<OsString>, input: Vec<u8>, lazily: bool) -> anyhow::Result<Output> {
         let mut all: Vec<OsString> = Vec::new();
         let seconds = job.timeout.as_secs().max(1);
         let own = [format!("remote.forum.url={}", job.address), "http.lowSpeedLimit=1".to_owned(), format!("http.lowSpeedTime={seconds}")];
@@ -88,7 +107,7 @@ impl Git {
         }
         all.push("--git-dir".into());
         all.push(job.repository.into());
-        all.extend(arguments.into_iter().map(Into::into));
+        all.extend(arguments);
         let call = Call {
             program: &self.program,
             directory: job.repository,
@@ -96,6 +115,7 @@ impl Git {
             input,
             timeout: job.timeout,
             terminal: job.terminal,
+            lazily,
             progress: job.progress,
         };
         call.run().with_context(|| format!("asking {}", job.address))
@@ -170,11 +190,14 @@ impl Transport for Git {
         Ok(Vec::new())
     }
 
-    fn fetch_objects(&self, job: &Job<'_>, ids: &[ObjectId]) -> anyhow::Result<Vec<String>> {
+    fn fetch_objects(&self, job: &Job<'_>, ids: &[ObjectId], wanted: Wanted) -> anyhow::Result<Vec<String>> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let output = self.fetch(job, &["--no-filter"], Wants::Objects(ids), false)?;
+        // A filter leaves out nothing that is asked for by name. With one, git takes what comes as promised, and does
+        // not walk through all that the cache has to see whether something is missing from it.
+        let filter = if wanted == Wanted::Blobs { "--filter=blob:none" } else { "--no-filter" };
+        let output = self.fetch(job, &[filter], Wants::Objects(ids), false)?;
         if output.success {
             return Ok(Vec::new());
         }

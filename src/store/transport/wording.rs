@@ -44,7 +44,7 @@ const MEANINGS: [(Code, &[&str]); 5] = [
 ];
 
 /// The failure that git's or libgit2's words stand for.
-pub(super) fn failure(talk: &str, address: &Address) -> Failure {
+pub(in super::super) fn failure(talk: &str, address: &Address) -> Failure {
     let said = essence(talk);
     let lower = talk.to_lowercase();
     let ours: Vec<_> = lower.split(['\n', '\r']).filter(|line| !line.trim_start().starts_with("remote:")).collect();
@@ -83,7 +83,7 @@ pub(super) fn phase(talk: &str) -> Option<String> {
 }
 
 /// The lines that tell why, without progress; at most a few hundred characters.
-fn essence(talk: &str) -> String {
+pub(in super::super) fn essence(talk: &str) -> String {
     let lines = talk.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty() && !is_progress(line));
     let mut kept: Vec<_> = lines.collect();
     kept.drain(..kept.len().saturating_sub(4));

@@ -1,11 +1,11 @@
 /* Runs a program and counts the calls by which it changes a file system; one of them is where it is killed, or fails.
  *
- *   faults MODE AT COUNT-FILE PROGRAM [ARGUMENT]...
+ *   faults MODE AT LOG PROGRAM [ARGUMENT]...
  *
  * MODE is `kill` (SIGKILL instead of call number AT, counted from 0), `torn` (AT writes half of what it should, then
  * SIGKILL), `once` (that call alone fails with EIO), `dead` (it and all after it fail with EIO) or `full` (from it on,
- * whatever needs space fails with ENOSPC, a write after half of it). A letter for each call goes to COUNT-FILE: `w` for
- * a write, else `.`. Children count too. Only system calls are looked at, so nothing can pass beside it.
+ * whatever needs space fails with ENOSPC, a write after half of it). A line for each call goes to LOG: `write`, `sync`
+ * or `rename` and the path, `unlink` and the last name, or `other`. Children count too. Only system calls are looked at, so nothing can pass beside it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -28,20 +28,20 @@
 #include <unistd.h>
 
 /* What a call does to a file system. OPEN and its like only where the flags say so, WRITE only to regular files. */
-enum kind { OPEN, OPENAT, OPENAT2, WRITE, MAKE, OTHER };
+enum kind { OPEN, OPENAT, OPENAT2, WRITE, MAKE, SYNC, RENAME, RENAMEAT, UNLINKAT, OTHER };
 
 static const struct { long number; enum kind kind; } calls[] = {
 #ifdef SYS_open
-    { SYS_open, OPEN }, { SYS_creat, MAKE }, { SYS_mkdir, MAKE }, { SYS_rename, OTHER }, { SYS_unlink, OTHER },
+    { SYS_open, OPEN }, { SYS_creat, MAKE }, { SYS_mkdir, MAKE }, { SYS_rename, RENAME }, { SYS_unlink, OTHER },
     { SYS_rmdir, OTHER }, { SYS_link, MAKE }, { SYS_symlink, MAKE }, { SYS_chmod, OTHER },
 #endif
 #ifdef SYS_renameat
-    { SYS_renameat, OTHER },
+    { SYS_renameat, RENAMEAT },
 #endif
     { SYS_openat, OPENAT }, { SYS_openat2, OPENAT2 }, { SYS_write, WRITE }, { SYS_pwrite64, WRITE }, { SYS_writev, WRITE },
     { SYS_copy_file_range, MAKE }, { SYS_mkdirat, MAKE }, { SYS_linkat, MAKE }, { SYS_symlinkat, MAKE },
-    { SYS_renameat2, OTHER }, { SYS_unlinkat, OTHER }, { SYS_fchmod, OTHER }, { SYS_fchmodat, OTHER },
-    { SYS_ftruncate, OTHER }, { SYS_fallocate, MAKE }, { SYS_fsync, OTHER }, { SYS_fdatasync, OTHER }, { SYS_syncfs, OTHER },
+    { SYS_renameat2, RENAMEAT }, { SYS_unlinkat, UNLINKAT }, { SYS_fchmod, OTHER }, { SYS_fchmodat, OTHER },
+    { SYS_ftruncate, OTHER }, { SYS_fallocate, MAKE }, { SYS_fsync, SYNC }, { SYS_fdatasync, SYNC }, { SYS_syncfs, OTHER },
     { SYS_utimensat, OTHER },
 };
 enum { CALLS = sizeof calls / sizeof *calls, MOST = 4096 };
@@ -72,8 +72,44 @@ static void install_filter(void) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) fail("seccomp");
 }
 
+/* The path behind a number that the process has for it. */
+static void path_of(pid_t pid, int number, char *path, size_t size) {
+    char link[64];
+    snprintf(link, sizeof link, "/proc/%d/fd/%d", pid, number);
+    ssize_t length = readlink(link, path, size - 1);
+    path[length < 0 ? 0 : length] = 0;
+}
+
+/* A text in the memory of the process; it may end where a page does. */
+static void text_at(pid_t pid, unsigned long long place, char *text, size_t size) {
+    for (size_t at = 0; at < size; at++) {
+        struct iovec here = { text + at, 1 }, there = { (void *)(unsigned long)(place + at), 1 };
+        if (process_vm_readv(pid, &here, 1, &there, 1, 0) != 1) text[at] = 0;
+        if (!text[at]) return;
+    }
+    text[size - 1] = 0;
+}
+
+/* Writes down what the call does, for whoever asks in which order things happen. */
+static void note(FILE *log, pid_t pid, enum kind kind, const unsigned long long *args) {
+    static char path[4096];
+    const char *what = "other";
+    path[0] = 0;
+    if (kind == WRITE || kind == SYNC) {
+        what = kind == WRITE ? "write" : "sync";
+        path_of(pid, (int)args[0], path, sizeof path);
+    } else if (kind == RENAME || kind == RENAMEAT) {
+        what = "rename";
+        text_at(pid, args[kind == RENAME ? 1 : 3], path, sizeof path);
+    } else if (kind == UNLINKAT) {
+        what = "unlink";
+        text_at(pid, args[1], path, sizeof path);
+    }
+    fprintf(log, "%s %s\n", what, path);
+}
+
 /* Whether the call in which `pid` stands changes a file system, and what kind of call that is. */
-static int changes(pid_t pid, enum kind *kind, unsigned long long *length) {
+static int changes(pid_t pid, enum kind *kind, unsigned long long *args) {
     struct __ptrace_syscall_info info;
     if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) <= 0) return 0;
     int i = 0;
@@ -83,7 +119,7 @@ static int changes(pid_t pid, enum kind *kind, unsigned long long *length) {
     char path[64];
     struct stat found;
     *kind = calls[i].kind;
-    *length = info.seccomp.args[2];
+    for (int number = 0; number < 6; number++) args[number] = info.seccomp.args[number];
     switch (*kind) {
     case OPEN: flags = info.seccomp.args[1]; break;
     case OPENAT: flags = info.seccomp.args[2]; break;
@@ -167,23 +203,23 @@ int main(int argc, char **argv) {
         remember(pid);
         int signal = WSTOPSIG(status);
         enum kind kind;
-        unsigned long long length;
-        if (status >> 8 == (SIGTRAP | (PTRACE_EVENT_SECCOMP << 8)) && changes(pid, &kind, &length)) {
+        unsigned long long args[6];
+        if (status >> 8 == (SIGTRAP | (PTRACE_EVENT_SECCOMP << 8)) && changes(pid, &kind, args)) {
             long now = count++;
-            if (fputc(kind == WRITE ? 'w' : '.', file) == EOF) fail(argv[3]);
+            note(file, pid, kind, args);
             if ((now == at && !strcmp(mode, "kill")) || (now == at + 1 && !strcmp(mode, "torn"))) {
                 code = 128 + SIGKILL;
                 break;
             }
-            int full = !strcmp(mode, "full"), halves = now == at && kind == WRITE && length > 1;
-            if ((full || !strcmp(mode, "torn")) && halves) shorten(pid, length / 2);
-            else if (full && now >= at && kind != OTHER) refuse(pid, ENOSPC);
+            int full = !strcmp(mode, "full"), halves = now == at && kind == WRITE && args[2] > 1;
+            if ((full || !strcmp(mode, "torn")) && halves) shorten(pid, args[2] / 2);
+            else if (full && now >= at && kind <= MAKE) refuse(pid, ENOSPC);
             if ((now == at && !strcmp(mode, "once")) || (now >= at && !strcmp(mode, "dead"))) refuse(pid, EIO);
         }
         /* Stops of our own making are not passed on as signals. */
         ptrace(PTRACE_CONT, pid, 0, signal == SIGTRAP || signal == SIGSTOP ? 0 : signal);
     }
     kill_all();
-    if (fclose(file)) fail(argv[3]);
+    if (ferror(file) || fclose(file)) fail(argv[3]);
     return code;
 }

@@ -6,6 +6,8 @@ pub(crate) mod registry;
 pub(crate) mod sandbox;
 pub(crate) mod server;
 pub(crate) mod source;
+#[cfg(unix)]
+pub(crate) mod terminal;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,0 +1,66 @@
+//! The licence: an SPDX expression that the registry allows, and its text (rules `licence`, `licence-text`).
+
+use super::Candidate;
+use super::finding::Finding;
+use super::manifest::Source;
+use super::rules::id;
+use crate::model::licence::is_allowed;
+use crate::model::manifest::MANIFEST_FILE;
+
+/// Checks the licence that the manifest names. That it names one is the manifest's own rule.
+pub(super) fn check(candidate: &Candidate<'_>, source: &Source<'_>, findings: &mut Vec<Finding>) {
+    let Some(expression) = source.text("component", "license").map(str::trim).filter(|text| !text.is_empty()) else { return };
+    let finding = |message: String| source.finding(id::LICENCE, "component", "license", message);
+    let allowed = candidate.registry.map(|registry| registry.licences.as_slice()).unwrap_or_default();
+    let shown = expression.escape_debug();
+    match spdx::Expression::parse(expression) {
+        Err(error) => {
+            let near = spdx::imprecise_license_id(expression).filter(|(_, length)| *length == expression.len());
+            let help =
+                near.map_or_else(|| "write an id of https://spdx.org/licenses/".to_owned(), |(id, _)| format!("write `{}`", id.name));
+            findings.push(finding(format!("`{shown}` is no SPDX expression: {}", error.reason)).help(help));
+        }
+        Ok(_) if !is_allowed(expression, allowed) => {
+            let help = format!("choose one of {}", allowed.join(", "));
+            let registry = candidate.registry.map(|registry| registry.name.to_string()).unwrap_or_default();
+            findings.push(finding(format!("`{shown}` is no licence that the registry {registry} allows")).help(help));
+        }
+        Ok(_) => {}
+    }
+    if !candidate.files.iter().any(|file| is_licence_text(file.path.as_str())) {
+        findings.push(
+            Finding::new(id::LICENCE_TEXT, "the text of the licence is not there")
+                .at(MANIFEST_FILE)
+                .line(source.line("component", "license")),
+        );
+    }
+}
+
+/// The names that licence texts go by: at the top, or in the directory of REUSE.
+fn is_licence_text(path: &str) -> bool {
+    let lower = path.to_lowercase();
+    let begins = |name: &str| ["license", "licence", "licens", "copying", "unlicense"].iter().any(|start| name.starts_with(start));
+    match lower.split_once('/') {
+        None => begins(&lower),
+        Some((directory, _)) => matches!(directory, "licenses" | "licences"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn licence_texts_are_known_by_their_names() {
+        for (path, is) in [
+            ("LICENSE", true),
+            ("LICENCE.txt", true),
+            ("COPYING", true),
+            ("LICENSES/EUPL-1.2.txt", true),
+            ("docs/LICENSE", false),
+            ("README.md", false),
+        ] {
+            assert_eq!(is_licence_text(path), is, "{path}");
+        }
+    }
+}

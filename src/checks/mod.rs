@@ -1,0 +1,85 @@
+//! RULES: what must hold before a component is published. One file a rule family; pure.
+//!
+//! `forum check`, `forum publish` and `forum registry check` all ask [`check`], so a maintainer's CI says what the
+//! publisher's terminal said. [`rules`] is what `forum explain` knows.
+
+mod finding;
+mod licence;
+mod manifest;
+mod paths;
+mod readme;
+pub mod rules;
+#[cfg(test)]
+mod tests;
+
+use semver::Version;
+
+pub use self::finding::{Checked, Finding, Severity, line_of};
+pub use self::rules::Rule;
+use crate::model::content::ContentFile;
+use crate::model::id::Name;
+use crate::model::manifest::Manifest;
+use crate::model::registry_file::RegistryFile;
+
+/// What would be published, and what is known around it.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    /// The files as they would be published.
+    pub files: &'a [ContentFile],
+    /// What lies there and cannot be published.
+    pub unusable: &'a [Unusable],
+    /// Where the component lies, for the paths in findings: `integrations/pupil-sync`, or nothing.
+    pub place: &'a str,
+    /// The registry that it would go to.
+    pub registry: Option<&'a RegistryFile>,
+    /// Who publishes: `[workspace] owner`.
+    pub owner: Option<&'a Name>,
+    /// The newest published version.
+    pub previous: Option<&'a Previous>,
+}
+
+/// A path that cannot be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unusable {
+    /// Relative to the component; what is no UTF-8 in it is replaced.
+    pub path: String,
+    /// [`rules::PATH`], [`rules::FILE_KIND`] or [`rules::LFS_POINTER`].
+    pub rule: &'static str,
+    /// What it is, as a sentence without subject: "is a symbolic link".
+    pub why: String,
+}
+
+/// The version that the candidate follows.
+#[derive(Debug, Clone)]
+pub struct Previous {
+    /// Its version.
+    pub version: Version,
+    /// Its manifest.
+    pub manifest: Manifest,
+}
+
+/// All rules, in the order in which people meet them.
+#[must_use]
+pub const fn rules() -> &'static [Rule] {
+    rules::all()
+}
+
+/// Holds a candidate against all rules.
+#[must_use]
+pub fn check(candidate: &Candidate<'_>) -> Checked {
+    let mut findings = paths::check(candidate);
+    let source = manifest::check(candidate, &mut findings);
+    if let Some(source) = &source {
+        licence::check(candidate, source, &mut findings);
+    }
+    readme::check(candidate, &mut findings);
+    for finding in &mut findings {
+        finding.path = finding.path.take().map(|path| placed(candidate.place, path));
+    }
+    Checked::of(findings, source.and_then(|source| source.manifest))
+}
+
+/// A path of the component as the user sees it.
+fn placed(place: &str, path: String) -> String {
+    if place.is_empty() { path } else { format!("{}/{path}", place.trim_end_matches('/')) }
+}

@@ -1,0 +1,128 @@
+//! The component in a directory as it would be published, held against all rules: for `check` and `publish` alike.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use super::contribute::owner;
+use super::places::relative;
+use crate::checks::{Candidate, Checked, Previous, Unusable, check, rules};
+use crate::context::Context;
+use crate::error::{Code, Failure};
+use crate::model::content::{ContentFile, bytes_of};
+use crate::model::globs::Globs;
+use crate::model::id::ComponentId;
+use crate::model::index::Source;
+use crate::model::manifest::{MANIFEST_FILE, Manifest};
+use crate::model::resolve::Catalog as _;
+use crate::model::workspace_file::WorkspaceFile;
+use crate::store::contribution::git;
+use crate::store::registry::Registry;
+use crate::store::snapshot::{self, Trouble};
+use crate::store::workspace;
+
+/// A directory that holds a component.
+pub(super) struct Taken {
+    pub(super) directory: PathBuf,
+    /// The directory as findings name it.
+    pub(super) place: String,
+    /// The workspace that it lies in.
+    pub(super) root: PathBuf,
+    pub(super) file: WorkspaceFile,
+    pub(super) files: Vec<ContentFile>,
+    pub(super) unusable: Vec<Unusable>,
+    pub(super) uncommitted: Vec<(String, &'static str)>,
+    pub(super) source: Option<Source>,
+    pub(super) source_note: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Excluding {
+    #[serde(default)]
+    files: Files,
+}
+
+#[derive(Default, Deserialize)]
+struct Files {
+    #[serde(default)]
+    exclude: Vec<String>,
+}
+
+/// Takes the component in `directory`, which starts where forum was started.
+///
+/// # Errors
+/// [`Code::NotFound`] where no component is, and what the file system and git say.
+pub(super) fn take(context: &Context, directory: Option<&Path>) -> Result<Taken> {
+    let given = directory.map_or_else(|| context.directory.clone(), |directory| context.started_in.join(directory));
+    let Ok(directory) = given.canonicalize() else {
+        return Err(Failure::new(Code::NotFound, format!("there is no directory {}", given.display())).hint("forum check DIR").into());
+    };
+    if !directory.join(MANIFEST_FILE).is_file() {
+        let failure = Failure::new(Code::NotFound, format!("{} has no {MANIFEST_FILE}, so it is no component", given.display()));
+        return Err(failure.hint("name the component's directory").into());
+    }
+    let root = workspace::root_of(&directory);
+    let file = workspace::read_file(&directory)?;
+    let snapshot = snapshot::take(&directory, git(&context.store).ok().as_ref())?;
+    let excluded = excluded(&snapshot.files)?;
+    let place = relative(&context.started_in.canonicalize().unwrap_or_default(), &directory);
+    let rule = |trouble| if trouble == Trouble::Name { rules::PATH } else { rules::FILE_KIND };
+    let unusable = snapshot.unusable.into_iter().filter(|one| !excluded.fit(&one.path));
+    Ok(Taken {
+        place: if place == "." { String::new() } else { place },
+        files: snapshot.files.into_iter().filter(|file| !excluded.fit(file.path.as_str())).collect(),
+        unusable: unusable.map(|one| Unusable { path: one.path, rule: rule(one.trouble), why: one.why }).collect(),
+        uncommitted: snapshot.uncommitted.into_iter().filter(|(path, _)| !excluded.fit(path)).collect(),
+        source: snapshot.source,
+        source_note: snapshot.source_note,
+        directory,
+        root,
+        file,
+    })
+}
+
+/// What the manifest leaves out. One that cannot be read leaves nothing out, and is a finding.
+fn excluded(files: &[ContentFile]) -> Result<Globs> {
+    let manifest = bytes_of(files, MANIFEST_FILE).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    let read: Option<Excluding> = manifest.and_then(|text| toml::from_str(text).ok());
+    let patterns = read.map(|read| read.files.exclude).unwrap_or_default();
+    let globs =
+        Globs::new(&patterns).map_err(|why| Failure::new(Code::InvalidManifest, format!("{MANIFEST_FILE}: [files] exclude: {why}")));
+    Ok(globs?)
+}
+
+impl Taken {
+    /// Holds it against all rules, those of a registry included.
+    ///
+    /// # Errors
+    /// The registry's own.
+    pub(super) fn check(&self, context: &Context, registry: Option<&Registry>) -> Result<Checked> {
+        let previous = registry.map(|registry| previous(registry, &self.files)).transpose()?.flatten();
+        Ok(check(&Candidate {
+            files: &self.files,
+            unusable: &self.unusable,
+            place: &self.place,
+            registry: registry.map(|registry| &registry.file),
+            owner: owner(context, &self.file).as_ref(),
+            previous: previous.as_ref(),
+        }))
+    }
+}
+
+/// The newest published version of the component that the files name, where it can be read.
+fn previous(registry: &Registry, files: &[ContentFile]) -> Result<Option<Previous>> {
+    let Some(id) = id_of(files) else { return Ok(None) };
+    let Some(index) = registry.index(&id)? else { return Ok(None) };
+    let Some(record) = index.newest().filter(|record| !index.removed.contains_key(&record.version)) else { return Ok(None) };
+    let content = registry.content(&id, record).with_context(|| format!("reading {id} {}", record.version))?;
+    let manifest = content.get(MANIFEST_FILE).and_then(|bytes| Manifest::parse(&id, &record.version, bytes).ok());
+    Ok(manifest.map(|manifest| Previous { version: record.version.clone(), manifest }))
+}
+
+/// The id in the manifest, where it is one.
+pub(super) fn id_of(files: &[ContentFile]) -> Option<ComponentId> {
+    let manifest: toml::Table = toml::from_str(std::str::from_utf8(bytes_of(files, MANIFEST_FILE)?).ok()?).ok()?;
+    let component = manifest.get("component")?;
+    format!("{}/{}", component.get("owner")?.as_str()?, component.get("name")?.as_str()?).parse().ok()
+}

@@ -1,0 +1,406 @@
+//! What `publish`, `adopt`, `yank` and `deprecate` have in common: one commit on the newest `main`, a push that is
+//! confirmed, and the link that opens the pull request.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Outcome;
+use super::places::Places;
+use crate::context::Context;
+use crate::error::{Code, Failure};
+use crate::fail;
+use crate::model::address::{Address, without_credentials};
+use crate::model::forge::Forge;
+use crate::model::id::{ComponentId, IdOrName, Name};
+use crate::model::publisher::Publisher;
+use crate::model::workspace_file::{AuthorKind, WorkspaceFile};
+use crate::store::contribution::{Author, Change, Draft, MAIN, Push, Pushed, Seen, Upstream, git};
+use crate::store::memory::Contribution;
+use crate::store::registry::{Registry, Visit};
+use crate::store::transport::local::Local;
+use crate::store::workspace::root_of;
+use crate::ui::Report;
+
+/// How often a commit is made anew because `main` moved meanwhile.
+const MOST_ATTEMPTS: usize = 20;
+
+/// Where a contribution goes.
+pub(super) struct Way {
+    /// The registry.
+    pub(super) registry: Address,
+    /// Where a relative address starts.
+    pub(super) base: PathBuf,
+    /// A fork that the branch goes to instead.
+    pub(super) fork: Option<Address>,
+    /// What is done with the commit.
+    pub(super) mode: Mode,
+}
+
+/// What is done with the commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// It becomes a branch.
+    Branch,
+    /// It becomes `main`.
+    Direct,
+    /// Nothing leaves this machine.
+    DryRun,
+}
+
+/// Where the branch of a record or a notice goes: flags that such commands share.
+#[derive(Debug, clap::Args)]
+pub(super) struct Destination {
+    /// Do everything but the push
+    #[arg(long)]
+    dry_run: bool,
+    /// Push the branch to this fork of the forum
+    #[arg(long, value_name = "URL")]
+    fork: Option<String>,
+    /// Open the link in the browser
+    #[arg(long)]
+    open: bool,
+}
+
+impl Destination {
+    pub(super) fn way(&self, context: &Context, file: &WorkspaceFile) -> Result<Way> {
+        let (registry, base) = Places::writing(context, &root_of(&context.directory), file).destination()?;
+        let fork = self.fork.as_deref().map(Address::parse).transpose()?.map(|fork| fork.relative_to(&context.started_in));
+        Ok(Way { registry, base, fork, mode: if self.dry_run { Mode::DryRun } else { Mode::Branch } })
+    }
+
+    /// Says what has become of `what`.
+    pub(super) fn finish(
+        &self,
+        context: &Context,
+        command: &str,
+        what: &str,
+        (id, version, branch): (&ComponentId, Option<String>, &str),
+        sent: Option<Sent>,
+    ) -> Result<Outcome> {
+        let Some(sent) = sent else { fail!(Code::Internal, "a contribution without checks was stopped") };
+        let ui = &context.ui;
+        if sent.already {
+            ui.say(&format!("{what} is in the forum already"));
+        } else if self.dry_run {
+            ui.say(&format!("nothing was pushed (--dry-run); {what} would go to {} as {branch}", sent.remote));
+        } else {
+            ui.say(&format!("{what} waits in {} on the branch {branch}", sent.remote));
+        }
+        if let Some(link) = sent.link.as_ref().filter(|_| self.open && sent.pushed) {
+            ui.open(link);
+        }
+        ui.report(command, &ContributionReport::new(id, version, branch, sent));
+        Ok(Outcome::Done)
+    }
+}
+
+/// The full id of what a person typed; only a short name needs the registry for that.
+pub(super) fn full_id(context: &Context, way: &Way, typed: &IdOrName) -> Result<ComponentId> {
+    match typed {
+        IdOrName::Id(id) => Ok(id.clone()),
+        IdOrName::Short(_) => {
+            if context.store.offline {
+                fail!(Code::Offline, "contributing asks the network, which --offline forbids");
+            }
+            Registry::open_to_write(&way.registry, &way.base, &context.store, &Visit { newest: true, components: Vec::new() })?.find(typed)
+        }
+    }
+}
+
+/// Who contributes, where it must be known.
+pub(super) fn require_owner(context: &Context, file: &WorkspaceFile) -> Result<Name> {
+    owner(context, file).ok_or_else(|| {
+        let failure = Failure::new(Code::MissingAnswers, "who contributes is not known: forum.toml has no [workspace] owner");
+        failure.hint("write into forum.toml: [workspace] owner = \"…\"").hint("or set FORUM_OWNER").into()
+    })
+}
+
+/// What a contribution changes in the newest state of a registry.
+pub(super) struct Proposal {
+    pub(super) change: Change,
+    pub(super) author: Author,
+    /// Subject and body of the commit.
+    pub(super) message: String,
+}
+
+/// What is to be done, told by the newest state of the registry.
+pub(super) enum Decision {
+    /// It is on `main` already.
+    There,
+    /// Findings stand in the way.
+    Stopped,
+    Propose(Proposal),
+}
+
+/// What became of it.
+pub(super) struct Sent {
+    pub(super) commit: Option<String>,
+    /// The address pushed to.
+    pub(super) remote: String,
+    pub(super) link: Option<String>,
+    pub(super) pushed: bool,
+    pub(super) already: bool,
+}
+
+/// The answer of all of them (contract, section 6).
+#[derive(Serialize)]
+pub(super) struct ContributionReport {
+    pub(super) id: ComponentId,
+    pub(super) version: Option<String>,
+    pub(super) branch: String,
+    pub(super) commit: Option<String>,
+    pub(super) tree: Option<String>,
+    pub(super) checksum: Option<String>,
+    pub(super) remote: String,
+    pub(super) pull_request_url: Option<String>,
+    pub(super) pushed: bool,
+    pub(super) already_published: bool,
+}
+
+impl Report for ContributionReport {
+    fn text(&self) -> String {
+        self.pull_request_url.clone().unwrap_or_default()
+    }
+}
+
+impl ContributionReport {
+    pub(super) fn new(id: &ComponentId, version: Option<String>, branch: &str, sent: Sent) -> Self {
+        Self {
+            id: id.clone(),
+            version,
+            branch: branch.to_owned(),
+            commit: sent.commit,
+            tree: None,
+            checksum: None,
+            remote: sent.remote,
+            pull_request_url: sent.link,
+            pushed: sent.pushed,
+            already_published: sent.already,
+        }
+    }
+}
+
+/// Carries out a contribution. `decide` is asked again for each newer state of `main`.
+///
+/// # Errors
+/// Those of `decide`; [`Code::Exists`] for a branch that somebody else has changed; and the transport's own.
+pub(super) fn contribute(
+    context: &Context,
+    way: &Way,
+    id: &ComponentId,
+    branch: &str,
+    decide: &mut dyn FnMut(&Registry, Timestamp) -> Result<Decision>,
+) -> Result<Option<Sent>> {
+    if context.store.offline {
+        fail!(Code::Offline, "contributing asks the network, which --offline forbids");
+    }
+    git(&context.store)?;
+    let reference = if way.mode == Mode::Direct { MAIN.to_owned() } else { format!("refs/heads/{branch}") };
+    for _ in 0..MOST_ATTEMPTS {
+        let visit = Visit { newest: true, components: vec![IdOrName::Id(id.clone())] };
+        let registry = Registry::open_to_write(&way.registry, &way.base, &context.store, &visit)?;
+        registry.take_notes().iter().for_each(|note| context.ui.say(note));
+        match attempt(context, way, &registry, branch, &reference, decide)? {
+            Attempt::Sent(sent) => return Ok(Some(sent)),
+            Attempt::Stopped => return Ok(None),
+            Attempt::Moved => {}
+        }
+    }
+    let message = format!("main of {} moved {MOST_ATTEMPTS} times while the contribution was made", way.registry);
+    Err(Failure::new(Code::Unreachable, message).hint("the same command again").into())
+}
+
+/// How one try ended.
+enum Attempt {
+    Sent(Sent),
+    /// Findings stand in the way.
+    Stopped,
+    /// `main`, or the branch, is another than it was.
+    Moved,
+}
+
+/// One try on one state of `main`.
+fn attempt(
+    context: &Context,
+    way: &Way,
+    registry: &Registry,
+    branch: &str,
+    reference: &str,
+    decide: &mut dyn FnMut(&Registry, Timestamp) -> Result<Decision>,
+) -> Result<Attempt> {
+    let Some((repository, main)) = registry.tip() else { fail!(Code::Internal, "the registry has no repository") };
+    let upstream = Upstream::new(repository, &context.store)?;
+    let remote = way.fork.as_ref().unwrap_or(&way.registry);
+    // The same content on the same main is the same commit, and needs no push.
+    let known = registry.contribution(branch)?.filter(|known| known.main == main);
+    let at = known.as_ref().map_or(context.settings.now, |known| known.at);
+    let (mut proposal, mut commit) = match propose(&upstream, registry, main, at, decide)? {
+        Proposed::There => {
+            let sent = Sent { commit: None, remote: shown(remote), link: None, pushed: false, already: true };
+            return Ok(Attempt::Sent(sent));
+        }
+        Proposed::Stopped => return Ok(Attempt::Stopped),
+        Proposed::Commit(proposal, commit) => (proposal, commit),
+    };
+    let mut made = Contribution { main, commit, at };
+    if known.is_some_and(|known| known != made) {
+        made.at = context.settings.now;
+        let Proposed::Commit(again, anew) = propose(&upstream, registry, main, made.at, decide)? else { return Ok(Attempt::Moved) };
+        (proposal, commit, made.commit) = (again, anew, anew);
+    }
+    let link = link(way, branch);
+    let sent = |pushed, link| Attempt::Sent(Sent { commit: Some(commit.to_string()), remote: shown(remote), link, pushed, already: false });
+    if way.mode == Mode::DryRun {
+        return Ok(sent(false, link));
+    }
+    let seen = see(&upstream, way, remote, reference)?;
+    if seen.main != Some(main) {
+        return Ok(Attempt::Moved);
+    }
+    if seen.branch == Some(commit) {
+        return Ok(sent(true, link));
+    }
+    if let Some(there) = seen.branch.filter(|_| way.mode == Mode::Branch) {
+        refuse_foreign(&upstream, registry, remote, (branch, there), main, &proposal.author)?;
+    }
+    registry.remember_contribution(branch, &made)?;
+    if way.fork.is_some() {
+        upstream.deepen(&way.registry)?;
+    }
+    let subject = proposal.message.lines().next().unwrap_or_default();
+    let push_options = Forge::of(remote).map(|forge| forge.push_options(subject)).filter(|_| way.mode == Mode::Branch).unwrap_or_default();
+    let push = Push { commit, branch: reference, expected: seen.branch, options: &push_options };
+    let printed = match upstream.push(&way.registry, remote, &push) {
+        Ok(Pushed::Taken(printed)) => printed,
+        Ok(Pushed::Moved) => return Ok(Attempt::Moved),
+        // Where `main` moved meanwhile git may have come upon what it cannot know, and its words tell of that only.
+        Err(error) if Failure::of(&error).code == Code::Unreachable => {
+            let moved = see(&upstream, way, remote, reference)?.main != Some(main);
+            return if moved { Ok(Attempt::Moved) } else { Err(error) };
+        }
+        Err(error) => return Err(error),
+    };
+    let holds = confirm(&upstream, way, remote, reference, commit, main)?;
+    Ok(if holds { sent(true, link.or(printed)) } else { Attempt::Moved })
+}
+
+/// A decision, with its commit.
+enum Proposed {
+    There,
+    Stopped,
+    Commit(Proposal, git2::Oid),
+}
+
+fn propose(
+    upstream: &Upstream,
+    registry: &Registry,
+    main: git2::Oid,
+    at: Timestamp,
+    decide: &mut dyn FnMut(&Registry, Timestamp) -> Result<Decision>,
+) -> Result<Proposed> {
+    let proposal = match decide(registry, at)? {
+        Decision::There => return Ok(Proposed::There),
+        Decision::Stopped => return Ok(Proposed::Stopped),
+        Decision::Propose(proposal) => proposal,
+    };
+    let draft = Draft { change: &proposal.change, author: &proposal.author, message: &proposal.message, at };
+    let commit = upstream.commit(main, &draft)?;
+    Ok(Proposed::Commit(proposal, commit))
+}
+
+/// `main` of the registry, and the branch where it goes to.
+fn see(upstream: &Upstream, way: &Way, remote: &Address, reference: &str) -> Result<Seen> {
+    let seen = upstream.look(remote, reference)?;
+    Ok(if way.fork.is_some() { Seen { main: upstream.look(&way.registry, MAIN)?.main, ..seen } } else { seen })
+}
+
+/// A push counts when the remote has it; made on a `main` that moved meanwhile, it is made anew.
+fn confirm(upstream: &Upstream, way: &Way, remote: &Address, reference: &str, commit: git2::Oid, main: git2::Oid) -> Result<bool> {
+    let seen = see(upstream, way, remote, reference)?;
+    if way.mode == Mode::Direct {
+        // Somebody may have published on top of it at once; then the next look finds it on main.
+        return Ok(seen.main == Some(commit));
+    }
+    if seen.branch != Some(commit) {
+        let message = format!("{} said that it took the branch, and does not have it", shown(remote));
+        return Err(Failure::new(Code::Denied, message).hint("tell the forum's maintainers").into());
+    }
+    Ok(seen.main == Some(main))
+}
+
+/// A branch is replaced only where it is what forum put there for this owner.
+fn refuse_foreign(
+    upstream: &Upstream,
+    registry: &Registry,
+    remote: &Address,
+    (branch, there): (&str, git2::Oid),
+    main: git2::Oid,
+    author: &Author,
+) -> Result<()> {
+    if registry.contribution(branch)?.is_some_and(|known| known.commit == there) {
+        return Ok(());
+    }
+    if upstream.is_ours(remote, &format!("refs/heads/{branch}"), there, main, author)? {
+        return Ok(());
+    }
+    let message = format!("the branch {branch} is there already, with changes that are not from here");
+    Err(Failure::new(Code::Exists, message).hint("ask the forum's maintainers to merge or delete it first").into())
+}
+
+pub(super) fn link(way: &Way, branch: &str) -> Option<String> {
+    if way.mode == Mode::Direct {
+        return None;
+    }
+    let fork = way.fork.as_ref().and_then(Forge::of);
+    Forge::of(&way.registry).map(|forge| forge.pull_request(branch, fork.as_ref()))
+}
+
+fn shown(address: &Address) -> String {
+    without_credentials(&address.to_string())
+}
+
+/// Who we are in this registry: its own file, or a new one from `[workspace.publisher]`, with its text.
+///
+/// # Errors
+/// [`Code::MissingAnswers`] where the registry does not know the owner, and `forum.toml` does not tell enough.
+pub(super) fn publisher(registry: &Registry, file: &WorkspaceFile, owner: &Name) -> Result<(Publisher, Option<String>)> {
+    if let Some(known) = registry.publisher(owner)? {
+        return Ok((known, None));
+    }
+    let missing = file.publisher.missing();
+    if missing.is_empty() {
+        return Ok((file.publisher.clone(), Some(file.publisher.render())));
+    }
+    let message = format!(
+        "the registry {} does not know {owner} yet; [workspace.publisher] in forum.toml must tell {}",
+        registry.file.name,
+        missing.join(", ")
+    );
+    let example = "[workspace.publisher] title = \"…\", kind = \"municipality\", contact = \"integration@…\", url = \"https://…\"";
+    Err(Failure::new(Code::MissingAnswers, message).hint(format!("write into forum.toml: {example}")).into())
+}
+
+/// Whose name stands on the commit.
+///
+/// # Errors
+/// [`Code::MissingAnswers`] for a person whom git does not know.
+pub(super) fn author(context: &Context, file: &WorkspaceFile, publisher: &Publisher) -> Result<Author> {
+    match file.author {
+        AuthorKind::Role => Ok(Author { name: publisher.title.clone(), email: publisher.contact.clone() }),
+        AuthorKind::Person => {
+            let (name, email) = Local::identity(&git(&context.store)?, &context.directory)?;
+            Ok(Author { name, email })
+        }
+    }
+}
+
+/// Who publishes: `FORUM_OWNER`, `[workspace] owner`, or the user's settings.
+pub(super) fn owner(context: &Context, file: &WorkspaceFile) -> Option<Name> {
+    use crate::store::settings::Layer;
+    let set = context.settings.owner.as_ref();
+    let environment = set.filter(|set| set.layer == Layer::Environment).map(|set| set.value.clone());
+    environment.or_else(|| file.owner.clone()).or_else(|| set.map(|set| set.value.clone()))
+}

@@ -1,0 +1,284 @@
+//! `forum publish`: check, snapshot, one commit on the newest `main`, a branch, and the link that opens the pull request.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use anyhow::Result;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Outcome;
+use super::candidate::{self, Taken};
+use super::contribute::{self, ContributionReport, Decision, Mode, Proposal, Sent, Way, author, owner, publisher};
+use super::findings::{FindingsReport, lines};
+use super::places::{Places, relative};
+use crate::checks::Checked;
+use crate::context::Context;
+use crate::error::{Code, Failure};
+use crate::model::address::Address;
+use crate::model::content::{bytes_of, checksum};
+use crate::model::id::{ComponentId, Name};
+use crate::model::index::{Card, IndexFile, VersionRecord};
+use crate::model::index_document::IndexDocument;
+use crate::model::manifest::MANIFEST_FILE;
+use crate::model::resolve::{Catalog, Wish, resolve};
+use crate::store::contribution::{Change, MAIN, Piece, Upstream};
+use crate::store::fs::journal::Transaction;
+use crate::store::registry::{Registry, Visit, tree_id};
+use crate::store::workspace::Workspace;
+
+/// Publish a component: a branch in the forum, and the link that opens its pull request
+///
+/// Everything is checked first, as `forum check` does, and nothing leaves this machine while an error stands. What is
+/// published is what was checked: the last commit's files, and as they are on the disk those that you have changed. The
+/// forum's maintainers merge it.
+#[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[command(after_help = "Examples:
+  forum publish integrations/pupil-system
+  forum publish --dry-run          everything but the push
+  forum publish --fork https://github.com/sundsvall/kommun.git
+  forum publish --status           whether it waits or is merged")]
+pub struct Args {
+    /// The component's directory
+    #[arg(value_name = "DIR")]
+    directory: Option<PathBuf>,
+    /// Do everything but the push
+    #[arg(long)]
+    dry_run: bool,
+    /// Push the branch to this fork of the forum
+    #[arg(long, value_name = "URL", conflicts_with = "direct")]
+    fork: Option<String>,
+    /// Push onto the forum's main, without a pull request
+    #[arg(long)]
+    direct: bool,
+    /// Say what has become of it: waits, merged, or to be made anew
+    #[arg(long, conflicts_with_all = ["dry_run", "direct"])]
+    status: bool,
+    /// Open the link in the browser
+    #[arg(long)]
+    open: bool,
+}
+
+/// What has become of a contribution.
+#[derive(Serialize)]
+struct StatusReport {
+    #[serde(flatten)]
+    contribution: ContributionReport,
+    /// `waits`, `merged` or `anew`.
+    state: &'static str,
+}
+
+impl crate::ui::Report for StatusReport {
+    fn text(&self) -> String {
+        let words = match self.state {
+            "merged" => "is merged",
+            "waits" => "waits for its review",
+            _ => "is to be made anew: forum publish",
+        };
+        let version = self.contribution.version.as_deref().unwrap_or_default();
+        format!("{} {version} {words}\n{}", self.contribution.id, self.contribution.text())
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// As the contract's sections 6 and 7; nothing is pushed then.
+pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
+    let mut taken = candidate::take(context, args.directory.as_deref())?;
+    refuse_fetched(&taken)?;
+    ensure_owner(context, &mut taken, args.dry_run || args.status)?;
+    let way = way(context, &taken, args)?;
+    if context.store.offline {
+        return Err(Failure::new(Code::Offline, "publishing asks the network, which --offline forbids").into());
+    }
+    let checked = taken.check(context, None)?;
+    let Some(manifest) = checked.manifest.as_ref() else { return Ok(stopped(context, checked)) };
+    let id: ComponentId = format!("{}/{}", manifest.component.owner, manifest.component.name).parse()?;
+    let version = manifest.component.version.clone();
+    let branch = format!("contribute/{id}-{version}");
+    if args.status {
+        return status(context, &taken, &way, &id, &branch);
+    }
+    let mut last: Option<Checked> = None;
+    let sent = contribute::contribute(context, &way, &id, &branch, &mut |registry, at| {
+        let checked = taken.check(context, Some(registry))?;
+        let decision = if checked.errors > 0 { Decision::Stopped } else { decide(context, &taken, registry, &checked, at)? };
+        last = Some(checked);
+        Ok(decision)
+    })?;
+    let Some(sent) = sent else { return Ok(stopped(context, last.unwrap_or_default())) };
+    say(context, &taken, &last.unwrap_or_default(), &sent, (&id, &version, &branch), args);
+    let mut report = ContributionReport::new(&id, Some(version), &branch, sent);
+    report.tree = Some(tree_id(&taken.files)?.to_string());
+    report.checksum = Some(checksum(&taken.files).to_string());
+    if let Some(link) = report.pull_request_url.as_ref().filter(|_| args.open && !args.dry_run) {
+        context.ui.open(link);
+    }
+    context.ui.report("publish", &report);
+    Ok(Outcome::Done)
+}
+
+fn stopped(context: &Context, checked: Checked) -> Outcome {
+    context.ui.report("publish", &FindingsReport::from(checked));
+    context.ui.say("nothing was pushed\n  try: forum explain RULE");
+    Outcome::No
+}
+
+/// A fetched copy carries the receiver's answers (details, "publish").
+fn refuse_fetched(taken: &Taken) -> Result<()> {
+    let path = relative(&taken.root.canonicalize().unwrap_or_else(|_| taken.root.clone()), &taken.directory);
+    let lock = crate::store::workspace::read_lock(&taken.root)?;
+    let Some(entry) = lock.components.values().find(|entry| entry.path.as_str() == path) else { return Ok(()) };
+    let message = format!("{path} was fetched as {} {}, and may carry local answers", entry.id, entry.version);
+    let hint = format!(
+        "copy it to a directory of its own, give it your owner and name, and write derived-from = \"{}@{}\" into its {MANIFEST_FILE}",
+        entry.id, entry.version
+    );
+    Err(Failure::new(Code::UnsafeContent, message).hint(hint).into())
+}
+
+/// `[workspace] owner` is asked for where it is missing, and written down.
+fn ensure_owner(context: &Context, taken: &mut Taken, only_looking: bool) -> Result<()> {
+    if owner(context, &taken.file).is_some() {
+        return Ok(());
+    }
+    let missing = || {
+        let failure = Failure::new(Code::MissingAnswers, "who publishes is not known: forum.toml has no [workspace] owner");
+        failure.hint("write into forum.toml: [workspace] owner = \"…\"").hint("or set FORUM_OWNER")
+    };
+    if !context.ui.can_ask() || only_looking {
+        return Err(missing().into());
+    }
+    let proposed = candidate::id_of(&taken.files).map(|id| id.owner().to_string()).unwrap_or_default();
+    let typed: Name = context.ui.ask("Who publishes here (the owner in ids)", &proposed)?.parse().map_err(|_| missing())?;
+    taken.file.set_owner(&typed);
+    let workspace = Workspace::open(&taken.root, context.state_dir()?, &|| ())?;
+    let mut change = Transaction::begin(&workspace.root)?;
+    change.stage_file(&crate::model::workspace_file::WORKSPACE_FILE.parse()?, taken.file.render().as_bytes())?;
+    change.commit()
+}
+
+fn way(context: &Context, taken: &Taken, args: &Args) -> Result<Way> {
+    let (registry, base) = Places::writing(context, &taken.root, &taken.file).destination()?;
+    let fork = args.fork.as_deref().map(Address::parse).transpose()?.map(|fork| fork.relative_to(&context.started_in));
+    let mode = match (args.dry_run, args.direct) {
+        (true, _) => Mode::DryRun,
+        (false, true) => Mode::Direct,
+        (false, false) => Mode::Branch,
+    };
+    Ok(Way { registry, base, fork, mode })
+}
+
+/// What publishing changes in this state of the registry.
+fn decide(context: &Context, taken: &Taken, registry: &Registry, checked: &Checked, at: Timestamp) -> Result<Decision> {
+    let Some(manifest) = &checked.manifest else { return Ok(Decision::Stopped) };
+    let id: ComponentId = format!("{}/{}", manifest.component.owner, manifest.component.name).parse()?;
+    let card = bytes_of(&taken.files, MANIFEST_FILE).and_then(Card::of_manifest).unwrap_or_default();
+    let record = VersionRecord {
+        version: manifest.component.version.parse()?,
+        tree: tree_id(&taken.files)?,
+        checksum: checksum(&taken.files),
+        published: at.to_string(),
+        license: card.license.clone(),
+        dependencies: manifest.dependencies.clone(),
+        source: taken.source.clone(),
+    };
+    let old = registry.index(&id)?;
+    if let Some(there) = old.as_ref().and_then(|index| index.record(&record.version)) {
+        if there.tree == record.tree && there.checksum == record.checksum {
+            return Ok(Decision::There);
+        }
+        let failure = Failure::new(Code::Exists, format!("{id} {} is published already, with other content", record.version));
+        return Err(failure.hint(format!("raise `version` in {}/{MANIFEST_FILE}", taken.place)).into());
+    }
+    let mut document = match registry.index_bytes(&id)? {
+        Some(bytes) => IndexDocument::parse(&id, &bytes)?,
+        None => IndexDocument::new(&id),
+    };
+    document.add(&record);
+    if document.read()?.newest().is_some_and(|newest| newest.version == record.version) {
+        document.set_card(&card);
+    }
+    let index = document.read()?;
+    let wish = Wish { id: id.clone(), requirement: format!("={}", record.version).parse()? };
+    resolve(&WithCandidate { registry, index: Rc::new(index) }, &[wish], &BTreeMap::new())?;
+    let (known, new) = publisher(registry, &taken.file, id.owner())?;
+    let mut change = Change::new();
+    change.insert(format!("components/{id}").parse()?, Piece::Directory(taken.files.clone()));
+    change.insert(format!("index/{id}.toml").parse()?, Piece::File(document.render().into_bytes()));
+    if let Some(text) = new {
+        change.insert(format!("publishers/{}.toml", id.owner()).parse()?, Piece::File(text.into_bytes()));
+    }
+    let message = format!("Publish {id} {}\n\n{}\n{}", record.version, card.title, card.summary);
+    Ok(Decision::Propose(Proposal { change, author: author(context, &taken.file, &known)?, message }))
+}
+
+/// The registry as it will be: what depends on what must hold then.
+struct WithCandidate<'a> {
+    registry: &'a Registry,
+    index: Rc<IndexFile>,
+}
+
+impl Catalog for WithCandidate<'_> {
+    fn index(&self, id: &ComponentId) -> Result<Option<Rc<IndexFile>>> {
+        if *id == self.index.id { Ok(Some(Rc::clone(&self.index))) } else { self.registry.index(id) }
+    }
+}
+
+fn say(context: &Context, taken: &Taken, checked: &Checked, sent: &Sent, (id, version, branch): (&ComponentId, &str, &str), args: &Args) {
+    let ui = &context.ui;
+    ui.say(&lines(&checked.findings));
+    if sent.already {
+        ui.say(&format!("{id} {version} is published already, with just this content"));
+        return;
+    }
+    if !taken.uncommitted.is_empty() {
+        let list: Vec<_> = taken.uncommitted.iter().map(|(path, word)| format!("{path} ({word})")).collect();
+        ui.say(&format!("note: not committed, and taken as it is on the disk: {}", list.join(", ")));
+    }
+    if let Some(note) = &taken.source_note {
+        ui.say(&format!("note: {note}"));
+    }
+    if args.dry_run {
+        ui.say(&format!("nothing was pushed (--dry-run); {id} {version} would go to {} as {branch}", sent.remote));
+    } else if args.direct {
+        ui.say(&format!("{id} {version} is on main of {}", sent.remote));
+    } else {
+        ui.say(&format!("{id} {version} waits in {} on the branch {branch}", sent.remote));
+        ui.say(if sent.link.is_some() { "open its pull request:" } else { "open a pull request of that branch onto main" });
+    }
+}
+
+/// What has become of it, told by the remote alone.
+fn status(context: &Context, taken: &Taken, way: &Way, id: &ComponentId, branch: &str) -> Result<Outcome> {
+    let visit = Visit { newest: true, components: vec![crate::model::id::IdOrName::Id(id.clone())] };
+    let registry = Registry::open_to_write(&way.registry, &way.base, &context.store, &visit)?;
+    let version = branch.rsplit_once(&format!("{}-", id.name())).map(|(_, version)| version.to_owned()).unwrap_or_default();
+    let tree = tree_id(&taken.files)?;
+    let index = registry.index(id)?;
+    let on_main = index.as_ref().and_then(|index| index.record(&version.parse().ok()?)).map(|record| record.tree);
+    let Some((repository, _)) = registry.tip() else { return Err(Failure::new(Code::Internal, "the registry has no repository").into()) };
+    let remote = way.fork.as_ref().unwrap_or(&way.registry);
+    let seen = Upstream::new(repository, &context.store)?.look(remote, &format!("refs/heads/{branch}"))?;
+    let state = match (on_main, seen.branch) {
+        (Some(there), _) if there == tree => "merged",
+        (None, Some(_)) => "waits",
+        _ => "anew",
+    };
+    debug_assert_ne!(branch, MAIN);
+    let sent = Sent {
+        commit: seen.branch.map(|oid| oid.to_string()),
+        remote: crate::model::address::without_credentials(&remote.to_string()),
+        link: if state == "waits" { contribute::link(way, branch) } else { None },
+        pushed: seen.branch.is_some(),
+        already: state == "merged",
+    };
+    let mut contribution = ContributionReport::new(id, Some(version), branch, sent);
+    contribution.tree = Some(tree.to_string());
+    contribution.checksum = Some(checksum(&taken.files).to_string());
+    context.ui.report("publish", &StatusReport { contribution, state });
+    Ok(Outcome::Done)
+}

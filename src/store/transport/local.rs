@@ -1,0 +1,195 @@
+//! What the user's own git says of the user's own repository. Nothing in that repository changes by asking.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::process::{Call, Output};
+use super::system::Git;
+use crate::error::{Code, Failure};
+use crate::model::escape::escape_line;
+
+/// Neither hooks nor file-system monitors are started, and the index is not refreshed on the disk.
+const QUIETLY: [&str; 5] = ["--no-optional-locks", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"];
+/// How long a large repository may be silent.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// How a file differs from the last commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// It is not tracked, and not ignored.
+    Untracked,
+    /// Its content, mode or kind on the disk or in the index is another.
+    Modified {
+        /// Whether git holds it to be executable on the disk.
+        executable: bool,
+    },
+    /// It is gone from the disk or from the index.
+    Deleted,
+    /// A merge left it to a person.
+    Unmerged,
+}
+
+/// A directory in a repository of the user's.
+#[derive(Debug)]
+pub struct Local {
+    git: Git,
+    directory: PathBuf,
+    /// Where the repository's work tree begins.
+    pub top: PathBuf,
+    /// The path of the directory in it, with `/`; empty at the top.
+    pub prefix: String,
+}
+
+impl Local {
+    /// The repository that `directory` lies in; `None` where it lies in none.
+    ///
+    /// # Errors
+    /// Where git does not run, or refuses the repository.
+    pub fn find(git: &Git, directory: &Path) -> Result<Option<Self>> {
+        let local = Self { git: git.clone(), directory: directory.to_owned(), top: PathBuf::new(), prefix: String::new() };
+        let output = local.run(&["rev-parse", "--show-toplevel", "--show-prefix"])?;
+        if !output.success {
+            if output.stderr.contains("not a git repository") {
+                return Ok(None);
+            }
+            let said = escape_line(output.stderr.trim());
+            let failure = Failure::new(Code::Denied, format!("git refuses the repository of {}: {said}", directory.display()));
+            return Err(failure.hint(format!("git config --global --add safe.directory {}", directory.display())).into());
+        }
+        let said = String::from_utf8(output.stdout).context("the path of the repository is not UTF-8")?;
+        let (top, prefix) = said.trim_end_matches('\n').split_once('\n').unwrap_or((said.trim_end(), ""));
+        Ok(Some(Self { top: PathBuf::from(top), prefix: prefix.trim_end_matches('/').to_owned(), ..local }))
+    }
+
+    /// What differs below the directory from the last commit, by path in the repository.
+    ///
+    /// # Errors
+    /// Where git fails.
+    pub fn changes(&self) -> Result<Vec<(String, Change)>> {
+        let output = self.expect(&[
+            "status",
+            "--porcelain=v2",
+            "-z",
+            "--untracked-files=all",
+            "--no-renames",
+            "--ignore-submodules=none",
+            "--",
+            ".",
+        ])?;
+        let mut found = Vec::new();
+        for record in output.stdout.split(|&byte| byte == 0).filter(|record| !record.is_empty()) {
+            let record = String::from_utf8_lossy(record);
+            if let Some((path, change)) = read_record(&record) {
+                found.push((path.to_owned(), change));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The last commit; `None` before the first.
+    ///
+    /// # Errors
+    /// Where git does not run.
+    pub fn head(&self) -> Result<Option<String>> {
+        self.line(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])
+    }
+
+    /// The address of the remote `origin`, as configured.
+    ///
+    /// # Errors
+    /// Where git does not run.
+    pub fn origin(&self) -> Result<Option<String>> {
+        self.line(&["config", "--get", "remote.origin.url"])
+    }
+
+    /// Who git says the user is: name and address.
+    ///
+    /// # Errors
+    /// [`Code::MissingAnswers`] where git does not know.
+    pub fn identity(git: &Git, directory: &Path) -> Result<(String, String)> {
+        let local = Self { git: git.clone(), directory: directory.to_owned(), top: PathBuf::new(), prefix: String::new() };
+        let said = local.line(&["var", "GIT_AUTHOR_IDENT"])?.unwrap_or_default();
+        match said.rsplit_once('>').and_then(|(who, _)| who.split_once(" <")) {
+            Some((name, address)) => Ok((name.to_owned(), address.to_owned())),
+            None => {
+                let failure = Failure::new(Code::MissingAnswers, "git does not know who you are, and author = \"person\" asks for it");
+                Err(failure.hint("git config --global user.name NAME").hint("git config --global user.email ADDRESS").into())
+            }
+        }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Result<Output> {
+        let all = QUIETLY.iter().chain(arguments).map(OsString::from).collect();
+        let call = Call {
+            program: self.git.program(),
+            directory: &self.directory,
+            arguments: all,
+            input: Vec::new(),
+            timeout: PATIENCE,
+            terminal: false,
+            lazily: false,
+            progress: &|_| (),
+        };
+        call.run().with_context(|| format!("asking git about {}", self.directory.display()))
+    }
+
+    fn expect(&self, arguments: &[&str]) -> Result<Output> {
+        let output = self.run(arguments)?;
+        if output.success {
+            return Ok(output);
+        }
+        let said = escape_line(output.stderr.trim());
+        Err(Failure::new(Code::Io, format!("git {} in {}: {said}", arguments[0], self.directory.display())).into())
+    }
+
+    fn line(&self, arguments: &[&str]) -> Result<Option<String>> {
+        let output = self.run(arguments)?;
+        let line = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
+        Ok(Some(line).filter(|line| output.success && !line.is_empty()))
+    }
+}
+
+/// One record of `git status --porcelain=v2 -z` (git-status(1), "Porcelain Format Version 2").
+fn read_record(record: &str) -> Option<(&str, Change)> {
+    let kind = record.get(..2)?;
+    match kind {
+        "? " => Some((&record[2..], Change::Untracked)),
+        "1 " => {
+            let mut fields = record.splitn(9, ' ');
+            let states = fields.nth(1)?;
+            let on_disk = fields.nth(3)?;
+            let path = fields.nth(2)?;
+            // Whatever the index says: a path that is not on the disk would not be committed with the directory.
+            let change = if on_disk == "000000" { Change::Deleted } else { Change::Modified { executable: on_disk == "100755" } };
+            (states != "..").then_some((path, change))
+        }
+        "u " => Some((record.splitn(11, ' ').nth(10)?, Change::Unmerged)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_of_git_status() {
+        let ids = "1111111111111111111111111111111111111111 2222222222222222222222222222222222222222";
+        for (record, path, change) in [
+            ("? a b.txt".to_owned(), "a b.txt", Change::Untracked),
+            (format!("1 .M N... 100644 100644 100755 {ids} x/y z"), "x/y z", Change::Modified { executable: true }),
+            (format!("1 .D N... 100644 100644 000000 {ids} gone"), "gone", Change::Deleted),
+            (format!("1 A. N... 000000 100644 100644 {ids} new"), "new", Change::Modified { executable: false }),
+            (
+                format!("u UU N... 100644 100644 100644 100644 {ids} 3333333333333333333333333333333333333333 both"),
+                "both",
+                Change::Unmerged,
+            ),
+        ] {
+            assert_eq!(read_record(&record), Some((path, change)), "{record}");
+        }
+    }
+}
