@@ -7,6 +7,7 @@
 mod support;
 
 mod architecture;
+mod autumn;
 mod cache;
 mod concurrency;
 mod diff;
@@ -20,6 +21,7 @@ mod kinds;
 mod lies;
 mod limits;
 mod look;
+mod merge;
 #[cfg(unix)]
 mod places;
 #[cfg(unix)]
@@ -31,4 +33,5 @@ mod restore;
 mod schema;
 mod servers;
 mod update;
+mod update_answers;
 mod variables;
