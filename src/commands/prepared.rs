@@ -7,14 +7,14 @@ use anyhow::Result;
 use crate::error::{Code, Failure};
 use crate::formats::render::{files_named, render};
 use crate::model::content::ContentFile;
-use crate::model::digest::FileMode;
+use crate::model::digest::{Checksum, FileMode};
 use crate::model::id::ComponentId;
 use crate::model::index::VersionRecord;
 use crate::model::lockfile::LockEntry;
 use crate::model::manifest::{MANIFEST_FILE, Manifest, Needs};
 use crate::model::path::RelPath;
 use crate::model::variables::{Answers, Variable, complete};
-use crate::model::written::{digest, file_digests};
+use crate::model::written::{digest, normalise};
 use crate::store::registry::{Content, Registry};
 use crate::store::workspace::Workspace;
 
@@ -64,10 +64,9 @@ impl Prepared {
             pieces: BTreeMap::new(),
             pending: None,
         };
-        let files = write_answers(id, content, &self.manifest, &answers, &mut entry)?;
-        let sums: Vec<_> = files.iter().map(|f| (&f.path, file_digests(&f.bytes, entry.pieces.get(&f.path).map(Vec::as_slice)))).collect();
-        // Where several secrets stand in one file, the first way to divide it is as good as any: all are tried later.
-        entry.written = digest(sums.iter().filter_map(|(path, sums)| Some((*path, *sums.first()?))));
+        let (files, open) = write_answers(id, content, &self.manifest, &answers, &mut entry)?;
+        let sum = |file: &ContentFile| open.get(&file.path).copied().unwrap_or_else(|| Checksum::of(&normalise(&file.bytes)));
+        entry.written = digest(files.iter().map(|file| (&file.path, sum(file))));
         entry.executable.sort();
         Ok((entry, files))
     }
@@ -79,7 +78,7 @@ fn write_answers(
     manifest: &Manifest,
     answers: &Answers,
     entry: &mut LockEntry,
-) -> Result<Vec<ContentFile>> {
+) -> Result<(Vec<ContentFile>, BTreeMap<RelPath, Checksum>)> {
     let named = files_named(&manifest.variables);
     if let Some(lost) = named.iter().find(|path| content.get(path.as_str()).is_none()) {
         return Err(
@@ -87,14 +86,16 @@ fn write_answers(
         );
     }
     let mut files = content.files;
+    let mut open = BTreeMap::new();
     for file in files.iter_mut().filter(|file| named.contains(&file.path)) {
         let rendered = render(id, &file.path, &file.bytes, &manifest.variables, answers)?;
         file.bytes = rendered.bytes;
         if !rendered.pieces.is_empty() {
+            open.insert(file.path.clone(), Checksum::of(&rendered.open));
             entry.pieces.insert(file.path.clone(), rendered.pieces);
         }
     }
-    Ok(files)
+    Ok((files, open))
 }
 
 /// What a component in the workspace needs, as its manifest there says; people may have broken that file.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::json::merge as json;
 use super::text::{self, Labels, MergedText};
+use super::xml::merge as xml;
 
 /// What came of merging a file that both sides changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +44,16 @@ pub fn merge_file(base: &[u8], ours: &[u8], theirs: &[u8], labels: &Labels) -> M
     }
     match text::merge(base, ours, theirs, labels) {
         MergedText::Clean(bytes) => Merged::Clean(bytes),
-        MergedText::Marked(bytes) => Merged::Marked(bytes),
+        MergedText::Marked(bytes) => merge_xml(base, ours, theirs).unwrap_or(Merged::Marked(bytes)),
         MergedText::Unmergeable => Merged::Unmergeable,
     }
+}
+
+/// XML whose lines disagree may come together by its elements.
+fn merge_xml(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Merged> {
+    let text = |bytes| std::str::from_utf8(bytes).ok();
+    let (base, ours, theirs) = (text(base)?, text(ours)?, text(theirs)?);
+    let merged = xml::merge(base, ours, theirs, "")?;
+    let bytes = merged.apply(ours)?.into_bytes();
+    Some(if merged.disagreements.is_empty() { Merged::Clean(bytes) } else { Merged::Reported(bytes, merged.disagreements) })
 }

@@ -7,6 +7,7 @@
 mod support;
 
 mod architecture;
+mod autumn;
 mod cache;
 mod check;
 mod concurrency;
@@ -22,6 +23,7 @@ mod kinds;
 mod lies;
 mod limits;
 mod look;
+mod merge;
 mod new;
 #[cfg(unix)]
 mod places;
@@ -36,4 +38,5 @@ mod restore;
 mod schema;
 mod servers;
 mod update;
+mod update_answers;
 mod variables;

@@ -11,6 +11,7 @@ use super::splice::{Edit, Layout, apply};
 use super::{Document, Kind, embed, quote};
 use crate::formats::merge::Disagreement;
 use crate::formats::text::{self, Ends, Labels, MergedText};
+use crate::formats::xml::merge as xml;
 
 /// What came of a merge: our text with theirs in it, and where both disagree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,6 +194,12 @@ impl Merge {
         let [was, mine, other] = &texts;
         if was == mine {
             return self.replace(ours, theirs.token());
+        }
+        if let Some(inner) = xml::merge(was, mine, other, &format!("{pointer}!")).filter(|inner| inner.apply(mine).is_some()) {
+            let outer = |(range, text): (Range<usize>, String)| Edit { range: decoded.raw(&range), text: embed(&text, 1) };
+            self.edits.extend(inner.edits.into_iter().map(outer));
+            self.disagreements.extend(inner.disagreements);
+            return;
         }
         let labels = Labels { base: String::new(), ours: String::new(), theirs: String::new() };
         let lines = [was, mine, other].iter().all(|text| text.contains('\n'));

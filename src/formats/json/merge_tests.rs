@@ -102,6 +102,16 @@ fn line_ends_of_ours_and_lines_in_strings() {
 }
 
 #[test]
+fn xml_in_a_string_is_merged_by_its_elements() {
+    let export = |one: &str, two: &str| {
+        json!({ "Bpmn": format!("<?xml version=\"1.0\"?>\n<p><t id=\"1\" name=\"{one}\" /><t id=\"2\" name=\"{two}\" /></p>") }).to_string()
+    };
+    assert_eq!(clean(&export("a", "b"), &export("ours", "b"), &export("a", "theirs")), export("ours", "theirs"));
+    let (text, found) = places(&export("a", "b"), &export("ours", "b"), &export("other", "theirs"));
+    assert_eq!((text, found), (export("ours", "theirs"), vec!["/Bpmn!/p/t[id=1]/@name".to_owned()]));
+}
+
+#[test]
 fn what_is_no_document_is_left_to_its_lines() {
     for (base, ours, theirs) in [("{}", "{", "{}"), ("1", "2", "3"), (r#"{"a":1,"a":2}"#, "{}", "{}")] {
         assert!(merge(base.as_bytes(), ours.as_bytes(), theirs.as_bytes()).is_none());
