@@ -37,9 +37,11 @@ pub(super) fn check(candidate: &Candidate<'_>, source: &Source<'_>, findings: &m
 }
 
 /// The names that licence texts go by: at the top, or in the directory of REUSE.
-fn is_licence_text(path: &str) -> bool {
+pub(super) fn is_licence_text(path: &str) -> bool {
     let lower = path.to_lowercase();
-    let begins = |name: &str| ["license", "licence", "licens", "copying", "unlicense"].iter().any(|start| name.starts_with(start));
+    let begins = |name: &str| {
+        ["license", "licence", "licens", "copying", "unlicense", "notice", "authors"].iter().any(|start| name.starts_with(start))
+    };
     match lower.split_once('/') {
         None => begins(&lower),
         Some((directory, _)) => matches!(directory, "licenses" | "licences"),

@@ -3,15 +3,20 @@
 //! `forum check`, `forum publish` and `forum registry check` all ask [`check`], so a maintainer's CI says what the
 //! publisher's terminal said. [`rules`] is what `forum explain` knows.
 
+mod contents;
 mod finding;
+mod hosts;
 mod licence;
 mod manifest;
 mod paths;
+mod persons;
 mod readme;
 pub mod registry;
 pub mod rules;
+mod secrets;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use semver::Version;
 
@@ -61,7 +66,7 @@ pub struct Previous {
 
 /// All rules, in the order in which people meet them.
 #[must_use]
-pub const fn rules() -> &'static [Rule] {
+pub fn rules() -> &'static [Rule] {
     rules::all()
 }
 
@@ -74,6 +79,7 @@ pub fn check(candidate: &Candidate<'_>) -> Checked {
         licence::check(candidate, source, &mut findings);
     }
     readme::check(candidate, &mut findings);
+    contents::check(candidate.files, &mut findings);
     for finding in &mut findings {
         finding.path = finding.path.take().map(|path| placed(candidate.place, path));
     }

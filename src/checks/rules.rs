@@ -3,7 +3,10 @@
 //! `forum explain`, SARIF and `docs/rules.md` are made of this table, so that they say the same thing. What a client
 //! would refuse to fetch cannot be waived, nor what must not leave the house whoever wants it to.
 
+use std::sync::LazyLock;
+
 use super::finding::Severity;
+use super::registry::rules::RULES as REGISTRY_RULES;
 
 /// A rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +30,7 @@ pub struct Rule {
 /// The rule with this id.
 #[must_use]
 pub fn find(id: &str) -> Option<&'static Rule> {
-    RULES.iter().find(|rule| rule.id == id)
+    all().iter().find(|rule| rule.id == id)
 }
 
 pub use id::{FILE_KIND, LFS_POINTER, PATH};
@@ -50,22 +53,22 @@ pub(super) mod id {
     /// What Git LFS leaves in the place of a file.
     pub const LFS_POINTER: &str = "lfs-pointer";
     pub(in crate::checks) const LIMITS: &str = "limits";
-    /// `registry.toml` of a registry.
-    pub(in crate::checks) const REGISTRY_FILE: &str = "registry-file";
-    pub(in crate::checks) const REGISTRY_FORMAT: &str = "registry-format";
-    pub(in crate::checks) const REGISTRY_UNKNOWN_KEY: &str = "registry-unknown-key";
-    pub(in crate::checks) const PUBLISHER_FILE: &str = "publisher-file";
-    pub(in crate::checks) const OWNER_UNKNOWN: &str = "owner-unknown";
-    pub(in crate::checks) const INDEX_FILE: &str = "index-file";
-    pub(in crate::checks) const INDEX_MANIFEST: &str = "index-manifest";
-    pub(in crate::checks) const CARD: &str = "card";
-    pub(in crate::checks) const DIGESTS: &str = "digests";
-    pub(in crate::checks) const DEPENDENCIES: &str = "dependencies";
-    pub(in crate::checks) const APPEND_ONLY: &str = "append-only";
-    pub(in crate::checks) const ONE_CHANGE: &str = "one-change";
-    pub(in crate::checks) const FOREIGN_PATH: &str = "foreign-path";
-    pub(in crate::checks) const ADOPTION: &str = "adoption";
-    pub(in crate::checks) const EVENT: &str = "event";
+    pub(in crate::checks) const CONFLICT_MARKERS: &str = "conflict-markers";
+    pub(in crate::checks) const KEY_CONTAINER: &str = "key-container";
+    pub(in crate::checks) const UNREADABLE: &str = "unreadable";
+    pub(in crate::checks) const SECRET_PRIVATE_KEY: &str = "secret-private-key";
+    pub(in crate::checks) const SECRET_PASSWORD: &str = "secret-password";
+    pub(in crate::checks) const SECRET_TOKEN: &str = "secret-token";
+    pub(in crate::checks) const SECRET_WEBHOOK: &str = "secret-webhook";
+    pub(in crate::checks) const SECRET_SUSPECT: &str = "secret-suspect";
+    pub(in crate::checks) const PERSONAL_IDENTITY_NUMBER: &str = "personal-identity-number";
+    pub(in crate::checks) const POSSIBLE_IDENTITY_NUMBER: &str = "possible-identity-number";
+    pub(in crate::checks) const TEST_IDENTITY_NUMBER: &str = "test-identity-number";
+    pub(in crate::checks) const PERSONAL_EMAIL: &str = "personal-email";
+    pub(in crate::checks) const POSSIBLE_EMAIL: &str = "possible-email";
+    pub(in crate::checks) const INTERNAL_HOST: &str = "internal-host";
+    pub(in crate::checks) const UNC_PATH: &str = "unc-path";
+    pub(in crate::checks) const PRIVATE_ADDRESS: &str = "private-address";
 }
 
 const RULES: &[Rule] = &[
@@ -187,144 +190,154 @@ const RULES: &[Rule] = &[
         waivable: false,
     },
     Rule {
-        id: id::REGISTRY_FILE,
+        id: id::CONFLICT_MARKERS,
         severity: Severity::Error,
-        what: "`registry.toml` can be read, and says what a registry must say: format, name and title.",
-        why: "Every client reads it first, and none can go on without it.",
-        source: "Format: registry-schema/registry.schema.json.",
-        mend: "write the key as docs/registry-maintainers.md shows it",
+        what: "No file has conflict markers of a merge.",
+        why: "A file that two people's changes stand in at once is nobody's version, and most programs cannot read it.",
+        source: "Format: https://git-scm.com/docs/git-merge, \"How conflicts are presented\".",
+        mend: "settle the conflict; where the text is about merges, waive the rule for the file",
+        waivable: true,
+    },
+    Rule {
+        id: id::KEY_CONTAINER,
+        severity: Severity::Error,
+        what: "No file is a container for private keys: .pfx, .p12, .jks, .kdbx, id_rsa.",
+        why: "Whoever has the key can act in the name of its owner. That it has a password only delays them, and what was public once cannot be called back.",
+        source: "Guide: OWASP Secrets Management Cheat Sheet. Format: PKCS #12 (RFC 7292).",
+        mend: "take it out and, where it was public, have the certificate revoked; public certificates go as .pem or .cer",
         waivable: false,
     },
     Rule {
-        id: id::REGISTRY_FORMAT,
+        id: id::UNREADABLE,
+        severity: Severity::Warning,
+        what: "What forum cannot read, a person has looked at: pictures, documents, archives, dumps, programs.",
+        why: "Screenshots show names, tabs and server names; archives and dumps hold what nobody meant to publish. No rule sees it.",
+        source: "Law: GDPR, article 5(1)(c).",
+        mend: "look at it; then waive the rule for the file, with who looked as the reason",
+        waivable: true,
+    },
+    Rule {
+        id: id::SECRET_PRIVATE_KEY,
         severity: Severity::Error,
-        what: "Every file has a format that this forum reads.",
-        why: "What cannot be read cannot be vouched for.",
-        source: "Format: registry-schema/.",
-        mend: "check with the newest forum",
+        what: "No text holds a private key.",
+        why: "Whoever has the key can act in the name of its owner, and what was public once cannot be called back.",
+        source: "Guide: OWASP Secrets Management Cheat Sheet. Format: RFC 7468.",
+        mend: "take it out, make a new key pair and have the old one revoked; in its place a `secret` variable or a reference such as #env.Name",
         waivable: false,
     },
     Rule {
-        id: id::REGISTRY_UNKNOWN_KEY,
+        id: id::SECRET_PASSWORD,
+        severity: Severity::Error,
+        what: "No text holds a password: in connection strings, addresses, headers, settings or code, at any depth of embedded JSON or XML.",
+        why: "It opens a system of yours to everybody, and it stays in the history of every copy of the registry.",
+        source: "Guide: OWASP Secrets Management Cheat Sheet. Law: offentlighets- och sekretesslagen (2009:400), chapter 18, section 8. Format: RFC 7617.",
+        mend: "take it out and change it where it is used; in its place a `secret` variable, <password>, or a reference such as #env.Name",
+        waivable: false,
+    },
+    Rule {
+        id: id::SECRET_TOKEN,
+        severity: Severity::Error,
+        what: "No text holds a key or token for a service.",
+        why: "It works for whoever has it. Keys in public repositories are found and used within minutes.",
+        source: "Guide: OWASP Secrets Management Cheat Sheet. Format: RFC 6750, RFC 7519, and the issuers' own documentation.",
+        mend: "take it out and revoke it with its issuer; in its place a `secret` variable or a reference such as #env.Name",
+        waivable: false,
+    },
+    Rule {
+        id: id::SECRET_WEBHOOK,
+        severity: Severity::Error,
+        what: "No text holds the address of an incoming webhook: Teams, Slack, Discord, Power Automate, Logic Apps.",
+        why: "The address is the key: whoever has it writes into your channel, or starts your flow.",
+        source: "Guide: https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook.",
+        mend: "take it out and make a new address; in its place a `secret` variable or a reference such as #env.Name",
+        waivable: false,
+    },
+    Rule {
+        id: id::SECRET_SUSPECT,
+        severity: Severity::Warning,
+        what: "What stands where a password or key would stand is none.",
+        why: "A word, a short value or a sentence in a document may be a password all the same. Only a person can tell.",
+        source: "Guide: OWASP Secrets Management Cheat Sheet.",
+        mend: "replace it by <password>, #env.Name or another placeholder; where it is no secret, waive the rule for the file",
+        waivable: true,
+    },
+    Rule {
+        id: id::PERSONAL_IDENTITY_NUMBER,
+        severity: Severity::Error,
+        what: "No text holds a personnummer or samordningsnummer, but for the official test numbers.",
+        why: "It points at one person. Without consent it may be used only where that is clearly justified, and an example is not. Sample data is made of test numbers.",
+        source: "Law: lagen (2018:218) med kompletterande bestämmelser till EU:s dataskyddsförordning, chapter 3, section 10; GDPR, article 87. Format: folkbokföringslagen (1991:481), section 18; lagen (2022:1697) om samordningsnummer.",
+        mend: "replace it by an official test number (Skatteverket's open data, \"Testpersonnummer\"), 20100101-2382 for instance",
+        waivable: false,
+    },
+    Rule {
+        id: id::POSSIBLE_IDENTITY_NUMBER,
+        severity: Severity::Warning,
+        what: "Ten digits that could be a personnummer are none.",
+        why: "Without a sign between date and serial, other numbers look the same: times, orders, cases. Near words such as personnr or pnr it is an error.",
+        source: "Law: lagen (2018:218), chapter 3, section 10. Format: folkbokföringslagen (1991:481), section 18.",
+        mend: "replace it, or waive the rule for the file where the digits are something else",
+        waivable: true,
+    },
+    Rule {
+        id: id::TEST_IDENTITY_NUMBER,
         severity: Severity::Note,
-        what: "Every key of a registry's files means something to forum.",
-        why: "A key with a spelling mistake does nothing, and nobody sees it. It may be of a newer forum, too, so it is left alone.",
-        source: "Format: registry-schema/.",
-        mend: "correct the key, or leave it to a newer forum",
-        waivable: false,
+        what: "Official test numbers are welcome in sample data.",
+        why: "They are correct in form and no person has them. The list in forum ends with those for 2023; a later one is taken for a person's.",
+        source: "Data: Skatteverket's open data, \"Testpersonnummer\" and \"Testsamordningsnummer\", by https://github.com/personnummer/meta.",
+        mend: "nothing to do",
+        waivable: true,
     },
     Rule {
-        id: id::PUBLISHER_FILE,
+        id: id::PERSONAL_EMAIL,
         severity: Severity::Error,
-        what: "`publishers/<owner>.toml` says who the owner is: title, kind, contact and url.",
-        why: "Whoever wants to reuse a component asks who made it, and how to reach them.",
-        source: "Format: registry-schema/publisher.schema.json.",
-        mend: "write the key as docs/registry-maintainers.md shows it",
-        waivable: false,
+        what: "No text holds the e-mail address of a person: contacts are roles.",
+        why: "It is personal data that nobody needs to use the component, people change their work, and addresses in public repositories are harvested.",
+        source: "Law: GDPR, articles 4(1) and 5(1)(c).",
+        mend: "replace it by the address of a role, integration@kommun.example for instance, or take it out (`forum check --fix` empties `Modifier` of Frends exports)",
+        waivable: true,
     },
     Rule {
-        id: id::OWNER_UNKNOWN,
-        severity: Severity::Error,
-        what: "Every owner of a component has a publisher file.",
-        why: "Folder, index and manifest name an owner; the file tells who that is, and whom reviewers ask.",
-        source: "Format: contract of forum, ownership.",
-        mend: "add publishers/<owner>.toml",
-        waivable: false,
+        id: id::POSSIBLE_EMAIL,
+        severity: Severity::Warning,
+        what: "An e-mail address that may be a person's is a role's.",
+        why: "A short address may be a person's user name.",
+        source: "Law: GDPR, articles 4(1) and 5(1)(c).",
+        mend: "replace it where it is a person's; where it is a role's, waive the rule for the file",
+        waivable: true,
     },
     Rule {
-        id: id::INDEX_FILE,
-        severity: Severity::Error,
-        what: "`index/<owner>/<name>.toml` can be read, is of the component that its path names, and tells each version, yank and removal in full.",
-        why: "Resolving, searching and verifying read nothing else; a client refuses a file that it cannot trust.",
-        source: "Format: registry-schema/index.schema.json.",
-        mend: "write the file as `forum publish` does",
-        waivable: false,
+        id: id::INTERNAL_HOST,
+        severity: Severity::Warning,
+        what: "No text names a host of an internal network (.local, .lan, .intra, .internal).",
+        why: "It tells an intruder where to go, and a receiver has no such host: it should be a variable.",
+        source: "Law: offentlighets- och sekretesslagen (2009:400), chapter 18, section 8. Format: RFC 6762, appendix G.",
+        mend: "put a variable or a reference such as #env.Name in its place",
+        waivable: true,
     },
     Rule {
-        id: id::INDEX_MANIFEST,
-        severity: Severity::Error,
-        what: "An index entry says the same as the `component.toml` of its files: id, version, licence, dependencies.",
-        why: "Clients choose by the index and use the files; where they differ, somebody gets what nobody checked.",
-        source: "Format: contract of forum.",
-        mend: "let `forum publish` write the entry",
-        waivable: false,
+        id: id::UNC_PATH,
+        severity: Severity::Warning,
+        what: "No text names a server and a share of it (UNC).",
+        why: "It tells an intruder where to go, and a receiver has no such share: it should be a variable.",
+        source: "Law: offentlighets- och sekretesslagen (2009:400), chapter 18, section 8. Format: [MS-DTYP], section 2.2.57.",
+        mend: "put a variable or a reference such as #env.Name in its place",
+        waivable: true,
     },
     Rule {
-        id: id::CARD,
-        severity: Severity::Error,
-        what: "`[card]` describes the highest version that is no pre-release and not yanked or removed, in the words of its manifest.",
-        why: "The search shows the card, and people decide by it.",
-        source: "Format: registry-schema/index.schema.json.",
-        mend: "let `[card]` say what the manifest of that version says",
-        waivable: false,
-    },
-    Rule {
-        id: id::DIGESTS,
-        severity: Severity::Error,
-        what: "The files of each version are those that the index gives the digests of; those of the last one lie in `components/`.",
-        why: "A client compares both digests before it writes a byte, and refuses what differs. An edit in the browser after forum made the commit changes the files and not the digests.",
-        source: "Format: contract of forum, integrity.",
-        mend: "somebody changed the files after forum wrote their digests, in the browser perhaps: the change has to be published anew",
-        waivable: false,
-    },
-    Rule {
-        id: id::DEPENDENCIES,
-        severity: Severity::Error,
-        what: "What a version needs is in the same registry, and can be had together.",
-        why: "Otherwise nobody can fetch it.",
-        source: "Format: contract of forum.",
-        mend: "publish what is needed first, or ask for versions that are there",
-        waivable: false,
-    },
-    Rule {
-        id: id::APPEND_ONLY,
-        severity: Severity::Error,
-        what: "A version that is on `main` stays as it is, and so does the tombstone of a removed one.",
-        why: "Others have it in their lock files: the same version must be the same bytes for everybody, for ever.",
-        source: "Format: contract of forum.",
-        mend: "take the change back",
-        waivable: false,
-    },
-    Rule {
-        id: id::ONE_CHANGE,
-        severity: Severity::Error,
-        what: "A contribution changes one thing: one version of one component, one record, or one yank.",
-        why: "A reviewer reads one thing, and it can be taken back alone.",
-        source: "Format: contract of forum, contributions.",
-        mend: "make one contribution for each",
-        waivable: false,
-    },
-    Rule {
-        id: id::FOREIGN_PATH,
-        severity: Severity::Error,
-        what: "A contribution changes nothing but its own component, index file, record, and the publisher file of a new owner.",
-        why: "What slips in beside a component is not what its reviewers look at.",
-        source: "Format: contract of forum, contributions.",
-        mend: "leave the path out",
-        waivable: false,
-    },
-    Rule {
-        id: id::ADOPTION,
-        severity: Severity::Error,
-        what: "An adoption record is of the component of its folder and the adopter of its name, with a version and a status that exist.",
-        why: "The figures on reuse and hours saved are made of these records.",
-        source: "Format: registry-schema/adoption.schema.json.",
-        mend: "write the record with `forum adopt`",
-        waivable: false,
-    },
-    Rule {
-        id: id::EVENT,
-        severity: Severity::Error,
-        what: "An event has a title, a kind, a start and an end in a time zone, and a higher `revision` with each change.",
-        why: "Calendars are made of it; without a higher revision they keep the old time.",
-        source: "Format: registry-schema/event.schema.json, RFC 5545 (SEQUENCE).",
-        mend: "write the key as docs/registry-maintainers.md shows it",
-        waivable: false,
+        id: id::PRIVATE_ADDRESS,
+        severity: Severity::Warning,
+        what: "No text holds an IP address of a private network.",
+        why: "It shows how a network is built, and leads to something else at a receiver's: it should be a variable.",
+        source: "Law: offentlighets- och sekretesslagen (2009:400), chapter 18, section 8. Format: RFC 1918.",
+        mend: "put a variable or a reference such as #env.Name in its place; in documentation 192.0.2.1 (RFC 5737)",
+        waivable: true,
     },
 ];
 
 /// All rules, in the order in which people meet them.
 #[must_use]
-pub const fn all() -> &'static [Rule] {
-    RULES
+pub fn all() -> &'static [Rule] {
+    static ALL: LazyLock<Vec<Rule>> = LazyLock::new(|| [RULES, REGISTRY_RULES].concat());
+    &ALL
 }

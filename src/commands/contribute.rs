@@ -212,14 +212,20 @@ pub(super) fn contribute(
     }
     git(&context.store)?;
     let reference = if way.mode == Mode::Direct { MAIN.to_owned() } else { format!("refs/heads/{branch}") };
+    let mut taken = None;
     for _ in 0..MOST_ATTEMPTS {
         let visit = Visit { newest: true, components: vec![IdOrName::Id(id.clone())] };
         let registry = Registry::open_to_write(&way.registry, &way.base, &context.store, &visit)?;
         registry.take_notes().iter().for_each(|note| context.ui.say(note));
         match attempt(context, way, &registry, branch, &reference, decide)? {
+            // Pushed a moment ago, and on main by now: somebody merged it at once.
+            Attempt::Sent(sent) if sent.already && taken.is_some() => {
+                return Ok(Ended::Sent(Sent { commit: taken, pushed: true, already: false, ..sent }));
+            }
             Attempt::Sent(sent) => return Ok(Ended::Sent(sent)),
-            Attempt::Stopped(checked) => return Ok(Ended::Stopped(checked)),
+            Attempt::Stopped(findings) => return Ok(Ended::Stopped(findings)),
             Attempt::Moved => {}
+            Attempt::Overtaken(commit) => taken = Some(commit.to_string()),
         }
     }
     let message = format!("main of {} moved {MOST_ATTEMPTS} times while the contribution was made", way.registry);
@@ -233,6 +239,8 @@ enum Attempt {
     Stopped(FindingsReport),
     /// `main`, or the branch, is another than it was.
     Moved,
+    /// The commit was taken, and `main` moved before that could be confirmed.
+    Overtaken(git2::Oid),
 }
 
 /// One try on one state of `main`.
@@ -297,7 +305,7 @@ fn attempt(
         Err(error) => return Err(error),
     };
     let holds = confirm(&upstream, way, remote, reference, commit, main)?;
-    Ok(if holds { sent(true, link.or(printed)) } else { Attempt::Moved })
+    Ok(if holds { sent(true, link.or(printed)) } else { Attempt::Overtaken(commit) })
 }
 
 /// A decision, with its commit.
@@ -341,11 +349,12 @@ fn confirm(upstream: &Upstream, way: &Way, remote: &Address, reference: &str, co
         // Somebody may have published on top of it at once; then the next look finds it on main.
         return Ok(seen.main == Some(commit));
     }
-    if seen.branch != Some(commit) {
+    // A branch that is gone although `main` did not move was never kept; otherwise it may be merged by now.
+    if seen.branch != Some(commit) && seen.main == Some(main) {
         let message = format!("{} said that it took the branch, and does not have it", shown(remote));
         return Err(Failure::new(Code::Denied, message).hint("tell the forum's maintainers").into());
     }
-    Ok(seen.main == Some(main))
+    Ok(seen.branch == Some(commit) && seen.main == Some(main))
 }
 
 /// A branch is replaced only where it is what forum put there for this owner.

@@ -9,6 +9,7 @@ mod support;
 mod architecture;
 mod cache;
 mod concurrency;
+mod crowd;
 mod faults;
 mod fetch;
 mod hostile;

@@ -1,0 +1,132 @@
+//! What stands in the files: each is taken for what it is, and its text read once for all rules that look into texts.
+
+mod kind;
+mod scan;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::finding::{Finding, Severity, line_of};
+use super::rules::id;
+use super::texts::{text_of, walk};
+use crate::model::content::{ContentFile, is_lfs_pointer};
+
+/// Of one rule, a file gives this many findings; the last says how many more there are.
+const MAX_ALIKE: usize = 10;
+
+/// Something that a rule found in a text.
+#[derive(Debug, Clone)]
+pub(super) struct Hit {
+    /// The rule.
+    pub(super) rule: &'static str,
+    /// Where: in a piece while it is read, then in the file.
+    pub(super) range: Range<usize>,
+    /// What is wrong, as a sentence without its subject. It never holds what stands there.
+    pub(super) message: Cow<'static, str>,
+    /// Where it is less grave than its rule.
+    pub(super) severity: Option<Severity>,
+    pointer: Option<String>,
+}
+
+impl Hit {
+    /// A hit with the rule's own severity.
+    pub(super) fn new(rule: &'static str, range: Range<usize>, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { rule, range, message: message.into(), severity: None, pointer: None }
+    }
+}
+
+/// Checks the content of all files.
+pub(super) fn check(files: &[ContentFile], findings: &mut Vec<Finding>) {
+    for file in files.iter().filter(|file| !is_lfs_pointer(&file.bytes)) {
+        let path = file.path.as_str();
+        if let Some(finding) = kind::by_name(path) {
+            findings.push(finding);
+        }
+        match text_of(&file.bytes) {
+            Some(text) => {
+                findings.extend(kind::conflict(path, &text));
+                findings.extend(of_text(path, &text));
+            }
+            None => findings.push(kind::unreadable(path, &file.bytes)),
+        }
+    }
+}
+
+fn of_text(path: &str, text: &str) -> Vec<Finding> {
+    let mut hits: Vec<Hit> = Vec::new();
+    walk(path, text, &mut |piece| {
+        scan::piece(path, piece, &mut |mut hit: Hit| {
+            hit.range = piece.outermost(&hit.range);
+            hit.pointer = piece.pointer();
+            hits.push(hit);
+        });
+    });
+    if hits.is_empty() {
+        return Vec::new();
+    }
+    said_once(&mut hits);
+    let mut findings: Vec<Finding> = Vec::new();
+    for hit in &hits {
+        let alike = hits.iter().filter(|other| other.rule == hit.rule && other.severity == hit.severity);
+        let before = alike.clone().take_while(|other| !std::ptr::eq(*other, hit)).count();
+        if before >= MAX_ALIKE {
+            continue;
+        }
+        let more = if before + 1 == MAX_ALIKE { alike.count() - MAX_ALIKE } else { 0 };
+        let mut message = hit.message.to_string();
+        if more > 0 {
+            message += &format!("; {more} more like it stand in the file");
+        }
+        let finding =
+            Finding::new(hit.rule, message).at(path).line(Some(line_of(text.as_bytes(), hit.range.start))).pointer(hit.pointer.clone());
+        findings.push(match hit.severity {
+            Some(severity) => finding.severity(severity),
+            None => finding,
+        });
+    }
+    findings
+}
+
+/// Which of two rules says it where both found the same: the one that stands first.
+const PRECEDENCE: &[&[&str]] = &[
+    // A server in a UNC path or in an address of a person is said with it.
+    &[id::UNC_PATH, id::PERSONAL_EMAIL, id::POSSIBLE_EMAIL, id::INTERNAL_HOST],
+    &[id::PERSONAL_IDENTITY_NUMBER, id::TEST_IDENTITY_NUMBER, id::POSSIBLE_IDENTITY_NUMBER],
+    &[id::SECRET_PRIVATE_KEY, id::SECRET_WEBHOOK, id::SECRET_TOKEN, id::SECRET_PASSWORD, id::SECRET_SUSPECT],
+];
+
+/// Leaves one hit where several rules, or several readings of one text, found the same.
+fn said_once(hits: &mut Vec<Hit>) {
+    let rank = |hit: &Hit| {
+        let found =
+            PRECEDENCE.iter().enumerate().find_map(|(family, rules)| Some((family, rules.iter().position(|rule| *rule == hit.rule)?)));
+        found.unwrap_or((usize::MAX, 0))
+    };
+    let family = |hit: &Hit| match rank(hit) {
+        (usize::MAX, _) => hit.rule,
+        (family, _) => PRECEDENCE[family][0],
+    };
+    hits.sort_by(|a, b| {
+        (family(a), a.range.start, rank(a).1, b.pointer.as_ref().map(String::len)).cmp(&(
+            family(b),
+            b.range.start,
+            rank(b).1,
+            a.pointer.as_ref().map(String::len),
+        ))
+    });
+    let mut kept: Vec<Hit> = Vec::new();
+    for hit in hits.drain(..) {
+        match kept.last_mut() {
+            Some(last) if family(last) == family(&hit) && hit.range.start < last.range.end => {
+                let end = last.range.end.max(hit.range.end);
+                if rank(&hit).1 < rank(last).1 {
+                    *last = hit;
+                }
+                last.range.end = end;
+            }
+            _ => kept.push(hit),
+        }
+    }
+    kept.sort_by_key(|hit| hit.range.start);
+    *hits = kept;
+}

@@ -1,0 +1,187 @@
+//! How a network looks from inside: internal host names, UNC paths, private addresses (rules `internal-host`,
+//! `unc-path`, `private-address`).
+
+use std::ops::Range;
+
+use super::contents::Hit;
+use super::rules::id;
+use super::texts::Piece;
+
+/// Ends of names that no public server has: RFC 6762, appendix G, and what networks here use.
+pub(super) const ENDS: [&str; 9] = [".local", ".lan", ".intra", ".intranet", ".internal", ".corp", ".intern", ".priv", ".home.arpa"];
+
+/// Names that stand in every installation of some product.
+const OF_PRODUCTS: [&str; 6] =
+    ["cluster.local", "docker.internal", "google.internal", "containers.internal", "localhost.local", "localdomain.local"];
+
+/// The host whose name ends with the part of `text` at `hit`.
+pub(super) fn host(piece: &Piece<'_>, hit: &Range<usize>) -> Option<Hit> {
+    let text = piece.text;
+    let of_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if text[hit.end..].starts_with(|c: char| of_host(c) && c != '.')
+        || text[hit.end..].trim_start_matches('.').starts_with(|c: char| c.is_ascii_alphanumeric())
+    {
+        return None;
+    }
+    let start = text[..hit.start].char_indices().rev().take(120).take_while(|(_, c)| of_host(*c)).last()?.0;
+    let name = text[start..hit.end].trim_start_matches(['.', '-', '_']);
+    let start = hit.end - name.len();
+    let labels: Vec<&str> = name.split('.').collect();
+    let lower = name.to_ascii_lowercase();
+    // `Company.Product.Internal` is a name in a program.
+    let of_program = name.starts_with(|c: char| c.is_ascii_uppercase()) && name != name.to_ascii_uppercase();
+    let before = &text[..start];
+    let pointed = before.ends_with("//") || before.ends_with("\\\\") || before.ends_with(['@', '=']);
+    // `settings.local` and `this.internal` are no hosts; `srv01.local` is one.
+    let telling = labels.len() >= 3 || pointed || labels[0].contains(|c: char| c.is_ascii_digit() || c == '-');
+    let shown = ["example", "exempel", "yourdomain", "mydomain", "domain.", "contoso", "myserver", "server.local", "host.local"];
+    let none = labels.iter().any(|label| label.is_empty()) || of_program || OF_PRODUCTS.iter().any(|end| lower.ends_with(end));
+    let placeholder = shown.iter().any(|word| lower.starts_with(word)) || before.ends_with(['@', '/', '$', '}', '#']) && !pointed;
+    (!none && telling && !placeholder && !text[hit.end..].starts_with(['(', '[']))
+        .then(|| Hit::new(id::INTERNAL_HOST, start..hit.end, "names a host of an internal network"))
+}
+
+/// The path that begins with the backslashes at `hit`: `\\server\share`, in code also with each of them doubled.
+pub(super) fn unc(piece: &Piece<'_>, hit: &Range<usize>) -> Option<Hit> {
+    let text = piece.text;
+    if text[..hit.start].ends_with(|c: char| c == '\\' || c.is_alphanumeric()) {
+        return None;
+    }
+    let slashes = |rest: &str| rest.len() - rest.trim_start_matches('\\').len();
+    let name = |rest: &str| rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '$'))).unwrap_or(rest.len());
+    let rest = &text[hit.start..];
+    let double = match slashes(rest) {
+        2 => 1,
+        4 => 2,
+        _ => return None,
+    };
+    let rest = &rest[2 * double..];
+    let host = &rest[..name(rest)];
+    let behind = &rest[host.len()..];
+    let share_at = slashes(behind);
+    let share = &behind[share_at..][..name(&behind[share_at..])];
+    let lower = host.to_lowercase();
+    let shown = [
+        "server",
+        "servername",
+        "host",
+        "hostname",
+        "fileserver",
+        "myserver",
+        "computer",
+        "example",
+        "localhost",
+        "wsl",
+        "wsl$",
+        "machine",
+        "ip",
+        "nas",
+        "path",
+    ];
+    let real = host.len() >= 3 && host.starts_with(|c: char| c.is_alphanumeric()) && !shown.contains(&lower.as_str());
+    (share_at == double && real && share.len() >= 2).then(|| {
+        let end = hit.start + 2 * double + host.len() + share_at + share.len();
+        Hit::new(id::UNC_PATH, hit.start..end, "names a server and share of an internal network")
+    })
+}
+
+/// The private addresses (RFC 1918) in a piece.
+pub(super) fn addresses(piece: &Piece<'_>, found: &mut dyn FnMut(Hit)) {
+    let text = piece.text;
+    let bytes = text.as_bytes();
+    for (start, first) in [("10.", 10), ("172.", 172), ("192.168.", 192)]
+        .iter()
+        .flat_map(|(start, first)| memchr::memmem::find_iter(bytes, start.as_bytes()).map(move |at| (at, *first)))
+    {
+        let alone = start == 0 || !(bytes[start - 1].is_ascii_alphanumeric() || matches!(bytes[start - 1], b'.' | b'-' | b'_'));
+        if let Some((length, address)) = quad(&bytes[start..]).filter(|_| alone)
+            && is_private(address, first)
+            && !is_shown(address, &bytes[start + length..])
+            && !is_version(piece, &text[..start])
+        {
+            found(Hit::new(id::PRIVATE_ADDRESS, start..start + length, "holds an address of a private network"));
+        }
+    }
+}
+
+/// Four numbers with dots between them, and their length.
+fn quad(bytes: &[u8]) -> Option<(usize, [u8; 4])> {
+    let (mut address, mut at) = ([0; 4], 0);
+    for (index, part) in address.iter_mut().enumerate() {
+        let digits = bytes[at..].iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
+        *part = std::str::from_utf8(&bytes[at..at + digits]).ok()?.parse().ok()?;
+        at += digits;
+        if index < 3 {
+            (bytes.get(at) == Some(&b'.')).then_some(())?;
+            at += 1;
+        }
+    }
+    let goes_on = bytes.get(at).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+        || (bytes.get(at) == Some(&b'.') && bytes.get(at + 1).is_some_and(u8::is_ascii_digit));
+    (!goes_on).then_some((at, address))
+}
+
+const fn is_private(address: [u8; 4], first: u8) -> bool {
+    address[0] == first && (first == 10 || (first == 172 && address[1] >= 16 && address[1] <= 31) || (first == 192 && address[1] == 168))
+}
+
+/// What documentation writes, and whole networks.
+fn is_shown(address: [u8; 4], behind: &[u8]) -> bool {
+    let network = address[3] == 0 || (behind.first() == Some(&b'/') && behind.get(1).is_some_and(u8::is_ascii_digit));
+    network || matches!(address, [192, 168, 0 | 1, 1 | 100] | [10, 0, 0, 1] | [10, 1, 2, 3] | [10, 10, 10, 10] | [172, 17, 0, 1 | 2])
+}
+
+/// `10.0.1.5` of a package is no address.
+fn is_version(piece: &Piece<'_>, before: &str) -> bool {
+    let near: String = before.chars().rev().take(20).collect();
+    let near = near.to_ascii_lowercase();
+    near.contains("noisrev") || near.starts_with('v') || piece.name().is_some_and(|name| name.to_ascii_lowercase().contains("version"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::texts::walk;
+    use super::*;
+
+    fn found(text: &str) -> Vec<(&'static str, String)> {
+        let mut all = Vec::new();
+        walk("x.txt", text, &mut |piece| {
+            let mut hits = Vec::new();
+            addresses(piece, &mut |hit| hits.push(hit));
+            for end in ENDS {
+                hits.extend(piece.text.match_indices(end).filter_map(|(at, _)| host(piece, &(at..at + end.len()))));
+            }
+            hits.extend(piece.text.match_indices("\\\\").filter_map(|(at, _)| unc(piece, &(at..at + 2))));
+            all.extend(hits.into_iter().map(|hit| (hit.rule, piece.text[hit.range].to_owned())));
+        });
+        all
+    }
+
+    #[test]
+    fn what_shows_a_network_is_found() {
+        for (text, rule, part) in [
+            ("https://frends01.exempelkommun.local/api", "internal-host", "frends01.exempelkommun.local"),
+            ("Server=sql01.exempelkommun.local;", "internal-host", "sql01.exempelkommun.local"),
+            ("see http://intranet.local.", "internal-host", "intranet.local"),
+            ("\\\\fil01.exempelkommun.local\\bokning$\\x", "unc-path", "\\\\fil01.exempelkommun.local\\bokning$"),
+            ("\"\\\\\\\\fil01\\\\delad\"", "unc-path", "\\\\\\\\fil01\\\\delad"),
+            ("host 10.12.40.7 port", "private-address", "10.12.40.7"),
+            ("http://192.168.14.20:8080", "private-address", "192.168.14.20"),
+            ("172.20.3.4", "private-address", "172.20.3.4"),
+        ] {
+            assert!(found(text).contains(&(rule, part.to_owned())), "{text}: {:?}", found(text));
+        }
+    }
+
+    #[test]
+    fn what_every_network_has_is_silent() {
+        for text in [
+            "x.svc.cluster.local host.docker.internal settings.local.json this.local Frends.Tasks.Internal",
+            "192.168.0.1 10.0.0.0/8 10.0.0.1 version 10.4.3.2 1.10.2.3.4 172.32.1.1 110.1.2.3 10.300.1.1 10.1.2",
+            "\\\\server\\share \\\\?\\C:\\x \\d+\\\\w+ C:\\\\temp\\\\x \\\\n\\\\t",
+            "https://${host}.local https://kommun.se",
+        ] {
+            assert_eq!(found(text), [], "{text}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! `password = "…"`, `Pwd=…;`, `--token=…`, `?api_key=…`: a name that promises a secret, and what is given to it.
+//!
+//! Most of this is read by hand rather than by one pattern: what stands around the value decides how much it says.
+
+use std::ops::Range;
+
+use super::super::texts::{Piece, Style};
+use super::judge::{Verdict, judge};
+use super::names::{Promise, promise};
+
+/// What is tried where it stands. The last word of a name is one of these, or ends in it.
+pub(super) const NEAR: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "pwd",
+    "lösenord",
+    "lÖsenord",
+    "losenord",
+    "passord",
+    "adgangskode",
+    "kennwort",
+    "passwort",
+    "salasana",
+    "pass",
+    "token",
+    "secret",
+    "apikey",
+    "credential",
+    "api_key",
+    "api-key",
+    "access_key",
+    "access-key",
+    "accesskey",
+    "secret_key",
+    "secretkey",
+    "secret-key",
+    "private_key",
+    "privatekey",
+    "private-key",
+    "account_key",
+    "accountkey",
+    "account-key",
+    "subscription-key",
+    "subscription_key",
+    "subscriptionkey",
+    "auth_key",
+    "authkey",
+    "auth-key",
+    "signing_key",
+    "signingkey",
+    "signing-key",
+    "encryption_key",
+    "encryptionkey",
+    "encryption-key",
+    "master_key",
+    "masterkey",
+    "master-key",
+    "function_key",
+    "functionkey",
+    "client_key",
+    "clientkey",
+];
+
+/// The longest value that is looked at.
+const MAX_VALUE: usize = 300;
+
+/// What is given to the name around `hit`: the place of the value, and what to think of it.
+pub(super) fn at(piece: &Piece<'_>, hit: Range<usize>) -> Option<(Range<usize>, Verdict, Promise)> {
+    let text = piece.text;
+    let name = name_around(text, hit);
+    let promise = promise(&text[name.clone()])?;
+    let value = value_behind(text, name.end)?;
+    let verdict = judge(&text[value.range.clone()], promise);
+    let certain = match value.form {
+        Form::Quoted => piece.style != Style::Prose,
+        Form::Bare => bare_is_literal(piece, &name, &value.range)?,
+    };
+    let verdict = if certain { verdict } else { verdict.min(Verdict::Suspect) };
+    Some((value.range, verdict, promise))
+}
+
+/// Whether a value without quotes is one: `None` where it is rather a part of a program.
+fn bare_is_literal(piece: &Piece<'_>, name: &Range<usize>, value: &Range<usize>) -> Option<bool> {
+    let text = piece.text;
+    let before = text[..name.start].chars().next_back();
+    let tight = text[name.end..value.start].trim_end_matches('=').len() + 1 == text[name.end..value.start].len();
+    let shouts = text[name.clone()].chars().all(|c| !c.is_lowercase());
+    if in_connection_string(text, name.start, value.end) || (tight && matches!(before, Some('?' | '&'))) {
+        return Some(true);
+    }
+    match piece.style {
+        Style::Settings => Some(true),
+        Style::Code | Style::Value if tight && (shouts || matches!(before, Some('-'))) => Some(true),
+        Style::Prose => Some(false),
+        _ => None,
+    }
+}
+
+/// The whole name around the word that was hit.
+fn name_around(text: &str, hit: Range<usize>) -> Range<usize> {
+    let of_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let start = text[..hit.start].char_indices().rev().take(60).take_while(|(_, c)| of_name(*c)).last().map_or(hit.start, |(at, _)| at);
+    let behind = text[hit.end..].char_indices().take(40).find(|(_, c)| !of_name(*c)).map_or(text.len(), |(at, _)| hit.end + at);
+    let dashes = text[start..hit.start].len() - text[start..hit.start].trim_start_matches('-').len();
+    start + dashes..behind
+}
+
+enum Form {
+    Quoted,
+    Bare,
+}
+
+struct Value {
+    range: Range<usize>,
+    form: Form,
+}
+
+/// The value behind a name that ends at `end`, on the same line.
+fn value_behind(text: &str, end: usize) -> Option<Value> {
+    let rest = &text[end..];
+    let closed = rest.trim_start_matches(['"', '\'', '`', ']', '\\']);
+    let quoted_name = rest.len() != closed.len();
+    let blank = |c: char| matches!(c, ' ' | '\t');
+    let operator = closed.trim_start_matches(blank);
+    let spaced = operator.len() != closed.len();
+    let after = ["=>", ":=", "=", ":"].iter().find_map(|sign| operator.strip_prefix(sign));
+    let comma = || operator.strip_prefix(',').filter(|_| quoted_name);
+    // `-Password 'x'` of PowerShell.
+    let blank_only = || Some(closed.trim_start_matches(blank)).filter(|_| spaced && operator.starts_with(['"', '\'']));
+    let quote_only = after.is_none();
+    let after = after.or_else(comma).or_else(blank_only)?;
+    let trimmed = after.trim_start_matches(blank);
+    let trimmed = trimmed.strip_prefix(['@', '$', 'r', 'N']).filter(|rest| rest.starts_with(['"', '\''])).unwrap_or(trimmed);
+    let start = text.len() - trimmed.len();
+    let slashes = trimmed.len() - trimmed.trim_start_matches('\\').len();
+    if let Some(quote) = trimmed[slashes..].chars().next().filter(|c| matches!(c, '"' | '\'' | '`')) {
+        let start = start + slashes + 1;
+        let length = text[start..].find([quote, '\n']).filter(|length| *length <= MAX_VALUE)?;
+        return text[start + length..].starts_with(quote).then_some(Value { range: start..start + length, form: Form::Quoted });
+    }
+    if quote_only {
+        return None;
+    }
+    let ends = |c: char| {
+        c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | ',' | ';' | '(' | ')' | '{' | '}' | '[' | ']' | '&' | '=' | '|')
+    };
+    let length = trimmed.find(ends).unwrap_or(trimmed.len());
+    // `password = read(…)`, `token=${…}`: the value is not written here.
+    let program = trimmed[length..].starts_with(['(', '{', '[', '<']);
+    (length > 0 && length <= MAX_VALUE && !program).then_some(Value { range: start..start + length, form: Form::Bare })
+}
+
+/// Words that stand beside the password in the connection strings of databases and brokers.
+const COMPANIONS: [&str; 16] = [
+    "server=",
+    "data source=",
+    "datasource=",
+    "user id=",
+    "userid=",
+    "uid=",
+    "host=",
+    "database=",
+    "initial catalog=",
+    "accountname=",
+    "endpoint=",
+    "username=",
+    "user=",
+    "provider=",
+    "dsn=",
+    "driver=",
+];
+
+fn in_connection_string(text: &str, from: usize, to: usize) -> bool {
+    let floor = |at: usize| (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let around =
+        text[floor(from.saturating_sub(250))..floor((to + 250).min(text.len()))].to_ascii_lowercase().replace(" =", "=").replace("= ", "=");
+    around.contains(';') && COMPANIONS.iter().any(|word| around.contains(word))
+}
