@@ -223,7 +223,7 @@ pub(super) fn contribute(
                 return Ok(Ended::Sent(Sent { commit: taken, pushed: true, already: false, ..sent }));
             }
             Attempt::Sent(sent) => return Ok(Ended::Sent(sent)),
-            Attempt::Stopped(checked) => return Ok(Ended::Stopped(checked)),
+            Attempt::Stopped(findings) => return Ok(Ended::Stopped(findings)),
             Attempt::Moved => {}
             Attempt::Overtaken(commit) => taken = Some(commit.to_string()),
         }

@@ -242,8 +242,8 @@ impl<'a> Places<'a> {
             (None, several) => return Err(several_known(several).into()),
         };
         match self.urls.get(text) {
-            Some(url) => Ok((Address::parse(url)?, self.root.clone())),
-            None => Ok((self.address(text)?, context.started_in.clone())),
+            Some(url) => Ok((Address::parse(url)?.relative_to(&self.root), self.root.clone())),
+            None => Ok((self.address(text)?.relative_to(&context.started_in), context.started_in.clone())),
         }
     }
 

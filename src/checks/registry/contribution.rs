@@ -9,8 +9,8 @@ use toml::{Table, Value};
 
 use super::super::Previous;
 use super::super::finding::{Checked, Finding, Severity};
-use super::super::rules::id;
 use super::index::{self, Indexed, Read};
+use super::rules::id;
 use super::{History, Part, answer, content, files, owner, people, placed, small, stray, version};
 use crate::model::content::bytes_of;
 use crate::model::id::{ComponentId, Name};

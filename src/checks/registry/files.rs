@@ -3,7 +3,7 @@
 use semver::Version;
 
 use super::super::finding::Finding;
-use super::super::rules::id;
+use super::rules::id;
 use super::shape::Shape::{AnyText, Https, Least, Named, Table, Text, Texts};
 use super::shape::{File, Key, Shape, may, must};
 use crate::model::id::Name;

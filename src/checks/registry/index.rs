@@ -8,7 +8,7 @@ use std::rc::Rc;
 use anyhow::Result;
 
 use super::super::finding::{Finding, Severity};
-use super::super::rules::id;
+use super::rules::id;
 use super::shape::Shape::{AnyText, Day, Https, Named, OneOf, Table, Tables, Text, Texts};
 use super::shape::{File, Key, Shape, may, must};
 use crate::model::address::without_credentials;

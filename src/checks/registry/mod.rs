@@ -8,6 +8,7 @@ mod files;
 mod index;
 mod people;
 mod repair;
+pub(super) mod rules;
 mod shape;
 
 use std::collections::BTreeSet;
@@ -18,8 +19,8 @@ use semver::Version;
 pub use self::contribution::{Content, Contribution, contribution};
 use self::index::{Indexed, Read};
 use self::people::Around;
+use self::rules::id;
 use super::finding::{Checked, Finding, Severity};
-use super::rules::id;
 use super::{Candidate, Previous, Unusable, check};
 use crate::model::content::ContentFile;
 use crate::model::digest::ObjectId;

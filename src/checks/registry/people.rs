@@ -6,7 +6,7 @@ use jiff::civil::DateTime;
 use semver::Version;
 
 use super::super::finding::{Finding, Severity};
-use super::super::rules::id;
+use super::rules::id;
 use super::shape::Shape::{AnyText, Day, Https, Least, OneOf, Tables, Text, Texts};
 use super::shape::{File, Key, is_day, may, must};
 use crate::model::id::{ComponentId, Name};

@@ -1,7 +1,7 @@
 //! How to mend what a registry's check finds: always both ways, since who reads it may stand on either side of the merge.
 
 use super::super::finding::Finding;
-use super::super::rules::id;
+use super::rules::id;
 
 const REPUBLISH: &str = "make the change in the owner's own repository, and `forum publish` from there, which makes the branch anew";
 const NEXT: &str = "the owner raises `version` and publishes again; `forum registry yank` keeps others from this version";

@@ -6,7 +6,7 @@
 use toml_edit::{Document, Item, TableLike, Value};
 
 use super::super::finding::{Finding, Severity, line_of};
-use super::super::rules::id;
+use super::rules::id;
 
 /// The format of all files that this forum knows.
 const FORMAT: i64 = 1;
