@@ -10,7 +10,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{
-    Outcome, adopt, cache, config, diff, fetch, new, publish, registry, remove, restore, search, shell, show, status, tree, update, verify,
+    Outcome, adopt, cache, check, config, diff, explain, fetch, new, publish, registry, remove, restore, search, shell, show, status, tree,
+    update, verify,
 };
 use crate::context::Context;
 use crate::error::{Code, Failure};
@@ -71,6 +72,8 @@ enum Command {
     Remove(remove::Args),
     Restore(restore::Args),
     New(new::Args),
+    Check(check::Args),
+    Explain(explain::Args),
     Publish(publish::Args),
     Adopt(adopt::Args),
     #[command(subcommand)]
@@ -97,6 +100,8 @@ impl Command {
             Self::Remove(_) => "remove",
             Self::Restore(_) => "restore",
             Self::New(_) => "new",
+            Self::Check(_) => "check",
+            Self::Explain(_) => "explain",
             Self::Publish(_) => "publish",
             Self::Adopt(_) => "adopt",
             Self::Registry(command) => command.name(),
@@ -120,6 +125,8 @@ impl Command {
             Self::Remove(args) => remove::run(context, args),
             Self::Restore(args) => restore::run(context, args),
             Self::New(args) => new::run(context, args),
+            Self::Check(args) => check::run(context, args),
+            Self::Explain(args) => explain::run(context, args),
             Self::Publish(args) => publish::run(context, args),
             Self::Adopt(args) => adopt::run(context, args),
             Self::Registry(command) => command.run(context),

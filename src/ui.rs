@@ -162,17 +162,16 @@ impl Ui {
     pub fn report(&self, command: &str, report: &impl Report) {
         self.end_progress();
         if self.json {
-            let mut object = Map::new();
-            object.insert("forum".into(), json!(1));
-            object.insert("command".into(), json!(command));
-            object.insert("ok".into(), json!(true));
-            if let Ok(Value::Object(keys)) = serde_json::to_value(report) {
-                object.extend(keys);
-            }
-            print_json(&Value::Object(object));
+            print_report(command, report);
         } else {
             self.write(&mut std::io::stdout(), &report.text());
         }
+    }
+
+    /// Ends a command well, with JSON also where `--json` is not given.
+    pub fn report_as_json(&self, command: &str, report: &impl Report) {
+        self.end_progress();
+        print_report(command, report);
     }
 
     /// Ends a command with its failure.
@@ -231,6 +230,17 @@ fn paint(text: &str) -> String {
         }
     };
     text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn print_report(command: &str, report: &impl Report) {
+    let mut object = Map::new();
+    object.insert("forum".into(), json!(1));
+    object.insert("command".into(), json!(command));
+    object.insert("ok".into(), json!(true));
+    if let Ok(Value::Object(keys)) = serde_json::to_value(report) {
+        object.extend(keys);
+    }
+    print_json(&Value::Object(object));
 }
 
 fn print_json(value: &Value) {

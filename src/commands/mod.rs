@@ -1,12 +1,15 @@
 //! VERBS: one file or folder a command. Each opens, decides, applies and reports.
 
 pub mod adopt;
+mod annotations;
 mod answers;
 pub mod cache;
 mod candidate;
+pub mod check;
 pub mod config;
 mod contribute;
 pub mod diff;
+pub mod explain;
 pub mod fetch;
 mod findings;
 pub mod new;

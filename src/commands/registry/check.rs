@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::super::Outcome;
+use super::super::check::{Format, answer};
 use super::super::findings::FindingsReport;
 use crate::checks::Checked;
 use crate::checks::registry::{Content, Contribution, History, Whole, contribution, whole};
@@ -20,6 +21,7 @@ use crate::store::registry::{LocalRegistry, State};
 #[command(after_help = "Examples:
   forum registry check
   forum registry check --base origin/main        in CI, on a contribution
+  forum registry check --base origin/main --format github
   forum registry check ../registry --json")]
 pub struct Check {
     /// The registry's checkout, bare repository or folder
@@ -28,6 +30,9 @@ pub struct Check {
     /// Check only what HEAD changes since it left this branch or commit
     #[arg(long, value_name = "REF")]
     base: Option<String>,
+    /// How findings are written
+    #[arg(long, default_value = "text")]
+    format: Format,
 }
 
 /// Runs the command.
@@ -41,7 +46,7 @@ pub(super) fn run(context: &Context, args: &Check) -> Result<Outcome> {
         None => of_whole(context, &place)?,
     };
     let outcome = if checked.errors > 0 { Outcome::No } else { Outcome::Done };
-    context.ui.report("registry check", &FindingsReport::from(checked));
+    answer(context, "registry check", &FindingsReport::from(checked), args.format);
     if outcome == Outcome::No {
         context.ui.say("  try: forum explain RULE");
     }

@@ -1,0 +1,88 @@
+//! `forum check`: everything that must hold before a component is published.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use super::candidate;
+use super::findings::FindingsReport;
+use super::places::Places;
+use super::{Outcome, annotations};
+use crate::context::Context;
+use crate::error::{Code, Failure};
+use crate::store::registry::{Registry, Visit};
+
+/// Check a component before it is published
+///
+/// With --registry, or in a workspace that knows one, the registry's own rules count too: its licences, its limits, and
+/// what changed since the last version. Nothing is changed, and nothing leaves this machine.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  forum check integrations/pupil-system
+  forum check --format github          in a job: annotations on the pull request
+  forum explain secret-password        what a rule is for")]
+pub struct Args {
+    /// The component's directory
+    #[arg(value_name = "DIR")]
+    directory: Option<PathBuf>,
+    /// How findings are written
+    #[arg(long, default_value = "text")]
+    format: Format,
+}
+
+/// How findings are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// The same as --json
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations of a GitHub job
+    Github,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where no component is there, or the registry cannot be reached.
+pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
+    let taken = candidate::take(context, args.directory.as_deref())?;
+    let registry = registry(context, &taken)?;
+    let checked = taken.check(context, registry.as_ref())?;
+    let report = FindingsReport::from(checked);
+    answer(context, "check", &report, args.format);
+    Ok(if report.errors > 0 { Outcome::No } else { Outcome::Done })
+}
+
+/// Writes findings in a format. `text` and `json` are the two renderings that every report has.
+pub(super) fn answer(context: &Context, command: &str, report: &FindingsReport, format: Format) {
+    match format {
+        Format::Json => context.ui.report_as_json(command, report),
+        Format::Text => context.ui.report(command, report),
+        _ if context.ui.json => context.ui.report(command, report),
+        Format::Sarif => context.ui.print_help(&annotations::sarif(&report.findings)),
+        Format::Github => context.ui.print_help(&annotations::github(&report.findings)),
+    }
+}
+
+/// The registry whose rules count: one that is named must be reached, one that is merely known need not.
+fn registry(context: &Context, taken: &candidate::Taken) -> Result<Option<Registry>> {
+    let Ok((address, base)) = Places::writing(context, &taken.root, &taken.file).destination() else {
+        return if context.registry.is_some() {
+            Err(Failure::new(Code::Usage, "--registry names no registry").hint("forum registry list").into())
+        } else {
+            Ok(None)
+        };
+    };
+    match Registry::open(&address, &base, &context.store, &Visit::default()) {
+        Ok(registry) => Ok(Some(registry)),
+        Err(error) if context.registry.is_some() => Err(error),
+        Err(error) => {
+            context.ui.say(&format!("note: the registry's own rules are left out: {}", Failure::of(&error)));
+            Ok(None)
+        }
+    }
+}
