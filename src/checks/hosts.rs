@@ -85,23 +85,16 @@ pub(super) fn unc(piece: &Piece<'_>, hit: &Range<usize>) -> Option<Hit> {
     })
 }
 
-/// The private addresses (RFC 1918) in a piece.
-pub(super) fn addresses(piece: &Piece<'_>, found: &mut dyn FnMut(Hit)) {
+/// The address of a private network (RFC 1918) that begins with the digits at `start`.
+pub(super) fn address(piece: &Piece<'_>, start: usize) -> Option<Hit> {
     let text = piece.text;
     let bytes = text.as_bytes();
-    for (start, first) in [("10.", 10), ("172.", 172), ("192.168.", 192)]
-        .iter()
-        .flat_map(|(start, first)| memchr::memmem::find_iter(bytes, start.as_bytes()).map(move |at| (at, *first)))
-    {
-        let alone = start == 0 || !(bytes[start - 1].is_ascii_alphanumeric() || matches!(bytes[start - 1], b'.' | b'-' | b'_'));
-        if let Some((length, address)) = quad(&bytes[start..]).filter(|_| alone)
-            && is_private(address, first)
-            && !is_shown(address, &bytes[start + length..])
-            && !is_version(piece, &text[..start])
-        {
-            found(Hit::new(id::PRIVATE_ADDRESS, start..start + length, "holds an address of a private network"));
-        }
+    if start > 0 && (bytes[start - 1].is_ascii_alphanumeric() || matches!(bytes[start - 1], b'.' | b'-' | b'_')) {
+        return None;
     }
+    let (length, address) = quad(&bytes[start..])?;
+    let found = is_private(address) && !is_shown(address, &bytes[start + length..]) && !is_version(piece, &text[..start]);
+    found.then(|| Hit::new(id::PRIVATE_ADDRESS, start..start + length, "holds an address of a private network"))
 }
 
 /// Four numbers with dots between them, and their length.
@@ -121,8 +114,8 @@ fn quad(bytes: &[u8]) -> Option<(usize, [u8; 4])> {
     (!goes_on).then_some((at, address))
 }
 
-const fn is_private(address: [u8; 4], first: u8) -> bool {
-    address[0] == first && (first == 10 || (first == 172 && address[1] >= 16 && address[1] <= 31) || (first == 192 && address[1] == 168))
+const fn is_private(address: [u8; 4]) -> bool {
+    matches!(address, [10, ..] | [172, 16..=31, ..] | [192, 168, ..])
 }
 
 /// What documentation writes, and whole networks.
@@ -147,7 +140,7 @@ mod tests {
         let mut all = Vec::new();
         walk("x.txt", text, &mut |piece| {
             let mut hits = Vec::new();
-            addresses(piece, &mut |hit| hits.push(hit));
+            hits.extend((0..piece.text.len()).filter(|at| piece.text.as_bytes()[*at].is_ascii_digit()).filter_map(|at| address(piece, at)));
             for end in ENDS {
                 hits.extend(piece.text.match_indices(end).filter_map(|(at, _)| host(piece, &(at..at + end.len()))));
             }

@@ -105,6 +105,9 @@ const BEHIND: usize = 4200;
 fn pattern(text: &str, detector: &'static Detector, index: usize, hit: Range<usize>, looked_at: usize) -> (Option<Leak>, usize) {
     let floor = |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     let from = floor(hit.start.saturating_sub(BEFORE).max(looked_at));
+    if detector.judge == Judge::Address && !is_address(&text[hit.end..]) {
+        return (None, hit.end);
+    }
     // A secret stands on one line; only a key between dashes goes on, and its judge looks for itself.
     let line_end = memchr::memchr(b'\n', &text.as_bytes()[hit.end..]).map_or(text.len(), |length| hit.end + length);
     let to = floor(line_end.min(hit.end + BEHIND));
@@ -138,6 +141,20 @@ fn held(text: &str, judged: Judge, range: &Range<usize>) -> bool {
 /// What documentation shows to everybody: the storage emulator of Azure, the token of jwt.io.
 const KNOWN_EXAMPLES: [&str; 4] =
     ["Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq", "eyJzdWIiOiIxMjM0NTY3ODkw", "EXAMPLE", "T00000000/B00000000"];
+
+/// Whether a user and a password may follow `://`: nearly no address has them, and the pattern is dear.
+fn is_address(behind: &str) -> bool {
+    let mut colon = false;
+    for byte in behind.bytes().take(220) {
+        match byte {
+            b':' => colon = true,
+            b'@' => return colon,
+            b'/' | b'"' | b'\'' | b'<' | b'>' | b'?' | b'#' | 0..=b' ' => return false,
+            _ => {}
+        }
+    }
+    false
+}
 
 /// `user:password@host`, where the host is somebody's.
 fn address(value: &str) -> bool {
