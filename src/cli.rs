@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{
-    Outcome, adopt, cache, config, fetch, publish, registry, remove, restore, search, shell, show, status, tree, verify,
+    Outcome, adopt, cache, config, diff, fetch, new, publish, registry, remove, restore, search, shell, show, status, tree, update, verify,
 };
 use crate::context::Context;
 use crate::error::{Code, Failure};
@@ -64,10 +64,13 @@ enum Command {
     Search(search::Args),
     Show(show::Args),
     Status(status::Args),
+    Diff(diff::Args),
+    Update(update::Args),
     Tree(tree::Args),
     Verify(verify::Args),
     Remove(remove::Args),
     Restore(restore::Args),
+    New(new::Args),
     Publish(publish::Args),
     Adopt(adopt::Args),
     #[command(subcommand)]
@@ -87,10 +90,13 @@ impl Command {
             Self::Search(_) => "search",
             Self::Show(_) => "show",
             Self::Status(_) => "status",
+            Self::Diff(_) => "diff",
+            Self::Update(_) => "update",
             Self::Tree(_) => "tree",
             Self::Verify(_) => "verify",
             Self::Remove(_) => "remove",
             Self::Restore(_) => "restore",
+            Self::New(_) => "new",
             Self::Publish(_) => "publish",
             Self::Adopt(_) => "adopt",
             Self::Registry(command) => command.name(),
@@ -107,10 +113,13 @@ impl Command {
             Self::Search(args) => search::run(context, args),
             Self::Show(args) => show::run(context, args),
             Self::Status(args) => status::run(context, args),
+            Self::Diff(args) => diff::run(context, args),
+            Self::Update(args) => update::run(context, args),
             Self::Tree(args) => tree::run(context, args),
             Self::Verify(args) => verify::run(context, args),
             Self::Remove(args) => remove::run(context, args),
             Self::Restore(args) => restore::run(context, args),
+            Self::New(args) => new::run(context, args),
             Self::Publish(args) => publish::run(context, args),
             Self::Adopt(args) => adopt::run(context, args),
             Self::Registry(command) => command.run(context),

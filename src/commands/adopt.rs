@@ -89,7 +89,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
         Ok(contribute::Decision::Propose(Proposal { change: pieces, author: author(context, &file, &known)?, message }))
     })?;
     let what = format!("the record that {by} uses {id}");
-    args.destination.finish(context, "adopt", &what, (&id, version, &branch), sent)
+    Ok(args.destination.finish(context, "adopt", &what, (&id, version, &branch), sent))
 }
 
 fn change(context: &Context, registry: &Registry, args: &Args, id: &ComponentId, by: &Name, lock: &Lock) -> Result<AdoptionChange> {

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Outcome;
+use super::findings::{FindingsReport, stopped};
 use super::places::Places;
+use super::rehearsal;
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::fail;
@@ -78,9 +80,12 @@ impl Destination {
         command: &str,
         what: &str,
         (id, version, branch): (&ComponentId, Option<String>, &str),
-        sent: Option<Sent>,
-    ) -> Result<Outcome> {
-        let Some(sent) = sent else { fail!(Code::Internal, "a contribution without checks was stopped") };
+        ended: Ended,
+    ) -> Outcome {
+        let sent = match ended {
+            Ended::Sent(sent) => sent,
+            Ended::Stopped(findings) => return stopped(context, command, &findings),
+        };
         let ui = &context.ui;
         if sent.already {
             ui.say(&format!("{what} is in the forum already"));
@@ -93,7 +98,7 @@ impl Destination {
             ui.open(link);
         }
         ui.report(command, &ContributionReport::new(id, version, branch, sent));
-        Ok(Outcome::Done)
+        Outcome::Done
     }
 }
 
@@ -131,8 +136,16 @@ pub(super) enum Decision {
     /// It is on `main` already.
     There,
     /// Findings stand in the way.
-    Stopped,
+    Stopped(FindingsReport),
     Propose(Proposal),
+}
+
+/// How a contribution ended.
+pub(super) enum Ended {
+    /// It is there.
+    Sent(Sent),
+    /// Findings stand in the way, and nothing was pushed.
+    Stopped(FindingsReport),
 }
 
 /// What became of it.
@@ -193,20 +206,26 @@ pub(super) fn contribute(
     id: &ComponentId,
     branch: &str,
     decide: &mut dyn FnMut(&Registry, Timestamp) -> Result<Decision>,
-) -> Result<Option<Sent>> {
+) -> Result<Ended> {
     if context.store.offline {
         fail!(Code::Offline, "contributing asks the network, which --offline forbids");
     }
     git(&context.store)?;
     let reference = if way.mode == Mode::Direct { MAIN.to_owned() } else { format!("refs/heads/{branch}") };
+    let mut taken = None;
     for _ in 0..MOST_ATTEMPTS {
         let visit = Visit { newest: true, components: vec![IdOrName::Id(id.clone())] };
         let registry = Registry::open_to_write(&way.registry, &way.base, &context.store, &visit)?;
         registry.take_notes().iter().for_each(|note| context.ui.say(note));
         match attempt(context, way, &registry, branch, &reference, decide)? {
-            Attempt::Sent(sent) => return Ok(Some(sent)),
-            Attempt::Stopped => return Ok(None),
+            // Pushed a moment ago, and on main by now: somebody merged it at once.
+            Attempt::Sent(sent) if sent.already && taken.is_some() => {
+                return Ok(Ended::Sent(Sent { commit: taken, pushed: true, already: false, ..sent }));
+            }
+            Attempt::Sent(sent) => return Ok(Ended::Sent(sent)),
+            Attempt::Stopped(findings) => return Ok(Ended::Stopped(findings)),
             Attempt::Moved => {}
+            Attempt::Overtaken(commit) => taken = Some(commit.to_string()),
         }
     }
     let message = format!("main of {} moved {MOST_ATTEMPTS} times while the contribution was made", way.registry);
@@ -217,9 +236,11 @@ pub(super) fn contribute(
 enum Attempt {
     Sent(Sent),
     /// Findings stand in the way.
-    Stopped,
+    Stopped(FindingsReport),
     /// `main`, or the branch, is another than it was.
     Moved,
+    /// The commit was taken, and `main` moved before that could be confirmed.
+    Overtaken(git2::Oid),
 }
 
 /// One try on one state of `main`.
@@ -242,7 +263,7 @@ fn attempt(
             let sent = Sent { commit: None, remote: shown(remote), link: None, pushed: false, already: true };
             return Ok(Attempt::Sent(sent));
         }
-        Proposed::Stopped => return Ok(Attempt::Stopped),
+        Proposed::Stopped(checked) => return Ok(Attempt::Stopped(checked)),
         Proposed::Commit(proposal, commit) => (proposal, commit),
     };
     let mut made = Contribution { main, commit, at };
@@ -284,13 +305,13 @@ fn attempt(
         Err(error) => return Err(error),
     };
     let holds = confirm(&upstream, way, remote, reference, commit, main)?;
-    Ok(if holds { sent(true, link.or(printed)) } else { Attempt::Moved })
+    Ok(if holds { sent(true, link.or(printed)) } else { Attempt::Overtaken(commit) })
 }
 
 /// A decision, with its commit.
 enum Proposed {
     There,
-    Stopped,
+    Stopped(FindingsReport),
     Commit(Proposal, git2::Oid),
 }
 
@@ -303,9 +324,13 @@ fn propose(
 ) -> Result<Proposed> {
     let proposal = match decide(registry, at)? {
         Decision::There => return Ok(Proposed::There),
-        Decision::Stopped => return Ok(Proposed::Stopped),
+        Decision::Stopped(checked) => return Ok(Proposed::Stopped(checked)),
         Decision::Propose(proposal) => proposal,
     };
+    let foreseen = rehearsal::rehearse(registry, &proposal.change)?;
+    if foreseen.errors > 0 {
+        return Ok(Proposed::Stopped(foreseen.into()));
+    }
     let draft = Draft { change: &proposal.change, author: &proposal.author, message: &proposal.message, at };
     let commit = upstream.commit(main, &draft)?;
     Ok(Proposed::Commit(proposal, commit))
@@ -324,11 +349,12 @@ fn confirm(upstream: &Upstream, way: &Way, remote: &Address, reference: &str, co
         // Somebody may have published on top of it at once; then the next look finds it on main.
         return Ok(seen.main == Some(commit));
     }
-    if seen.branch != Some(commit) {
+    // A branch that is gone although `main` did not move was never kept; otherwise it may be merged by now.
+    if seen.branch != Some(commit) && seen.main == Some(main) {
         let message = format!("{} said that it took the branch, and does not have it", shown(remote));
         return Err(Failure::new(Code::Denied, message).hint("tell the forum's maintainers").into());
     }
-    Ok(seen.main == Some(main))
+    Ok(seen.branch == Some(commit) && seen.main == Some(main))
 }
 
 /// A branch is replaced only where it is what forum put there for this owner.

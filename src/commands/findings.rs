@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use super::Outcome;
 use crate::checks::{Checked, Finding};
+use crate::context::Context;
 use crate::ui::Report;
 
 /// What stands in the way (contract, section 6).
@@ -25,6 +27,13 @@ impl Report for FindingsReport {
         text += &format!("{}, {}\n", counted(self.errors, "error"), counted(self.warnings, "warning"));
         text
     }
+}
+
+/// Ends a contribution that findings stand in the way of.
+pub(super) fn stopped(context: &Context, command: &str, findings: &FindingsReport) -> Outcome {
+    context.ui.report(command, findings);
+    context.ui.say("nothing was pushed\n  try: forum explain RULE");
+    Outcome::No
 }
 
 fn counted(count: usize, what: &str) -> String {

@@ -1,16 +1,22 @@
 //! VERBS: one file or folder a command. Each opens, decides, applies and reports.
 
 pub mod adopt;
+mod answers;
 pub mod cache;
 mod candidate;
 pub mod config;
 mod contribute;
+pub mod diff;
 pub mod fetch;
 mod findings;
+pub mod new;
 mod originals;
+mod own_name;
 mod places;
+mod prepared;
 pub mod publish;
 pub mod registry;
+mod rehearsal;
 pub mod remove;
 pub mod restore;
 pub mod search;
@@ -18,6 +24,7 @@ pub mod shell;
 pub mod show;
 pub mod status;
 pub mod tree;
+pub mod update;
 pub mod verify;
 pub mod withdraw;
 
@@ -29,7 +36,8 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::model::id::ComponentId;
-use crate::model::lockfile::{LOCK_FILE, Lock};
+use crate::model::index::VersionRecord;
+use crate::model::lockfile::{LOCK_FILE, Lock, LockEntry};
 use crate::model::path::RelPath;
 use crate::model::workspace_file::WORKSPACE_FILE;
 use crate::store::fs::journal::Recovered;
@@ -43,6 +51,8 @@ pub enum Outcome {
     Done = 0,
     /// The answer is no.
     No = 3,
+    /// A person must settle conflicts.
+    Conflicts = 4,
 }
 
 /// A component that went or came back (details, "JSON of the others").
@@ -79,6 +89,28 @@ fn open_existing(context: &Context) -> Result<Workspace> {
         return Err(Failure::new(Code::NotFound, message).hint("forum fetch OWNER/NAME --registry URL").into());
     }
     open_workspace(context)
+}
+
+/// What an update waits in must not be replaced under it.
+fn refuse_waiting(entry: &LockEntry) -> Failure {
+    let to = entry.pending.as_ref().map(|pending| pending.to.to_string()).unwrap_or_default();
+    Failure::new(Code::Pending, format!("{}: an update to {to} waits for you", entry.id))
+        .hint(format!("forum update {} --continue", entry.id))
+        .hint(format!("forum update {} --abort", entry.id))
+}
+
+/// A version that has other digests than the lock says is another one.
+fn refuse_other_digests(entry: &LockEntry, record: &VersionRecord) -> Result<()> {
+    for (what, locked, now) in
+        [("tree", entry.tree.to_string(), record.tree.to_string()), ("checksum", entry.checksum.to_string(), record.checksum.to_string())]
+    {
+        if locked != now {
+            let message = format!("{} {}: the {what} in forum.lock is {locked}, the registry now says {now}", entry.id, entry.version);
+            let failure = Failure::new(Code::Integrity, message);
+            return Err(failure.hint("a published version never changes: ask the forum's maintainers what happened").into());
+        }
+    }
+    Ok(())
 }
 
 /// `--locked`: the lock must stay as it is.

@@ -65,8 +65,8 @@ impl<'a> Places<'a> {
     }
 
     /// For commands whose answer must be that of today, unless `--offline` is given.
-    pub(super) fn today(context: &'a Context, workspace: &Workspace) -> Result<Self> {
-        Ok(Self { newest: true, ..Self::new(context, workspace, Vec::new())? })
+    pub(super) fn today(context: &'a Context, workspace: &Workspace, named: Vec<IdOrName>) -> Result<Self> {
+        Ok(Self { newest: true, ..Self::new(context, workspace, named)? })
     }
 
     /// For commands that contribute from a workspace of which nothing is changed.
@@ -242,8 +242,8 @@ impl<'a> Places<'a> {
             (None, several) => return Err(several_known(several).into()),
         };
         match self.urls.get(text) {
-            Some(url) => Ok((Address::parse(url)?, self.root.clone())),
-            None => Ok((self.address(text)?, context.started_in.clone())),
+            Some(url) => Ok((Address::parse(url)?.relative_to(&self.root), self.root.clone())),
+            None => Ok((self.address(text)?.relative_to(&context.started_in), context.started_in.clone())),
         }
     }
 

@@ -10,23 +10,22 @@ use serde::Serialize;
 
 use super::Outcome;
 use super::candidate::{self, Taken};
-use super::contribute::{self, ContributionReport, Decision, Mode, Proposal, Sent, Way, author, owner, publisher};
-use super::findings::{FindingsReport, lines};
+use super::contribute::{self, ContributionReport, Decision, Ended, Mode, Proposal, Sent, Way, author, owner, publisher};
+use super::findings::{lines, stopped};
+use super::own_name::ask_owner;
 use super::places::{Places, relative};
 use crate::checks::Checked;
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::model::address::Address;
 use crate::model::content::{bytes_of, checksum};
-use crate::model::id::{ComponentId, Name};
+use crate::model::id::ComponentId;
 use crate::model::index::{Card, IndexFile, VersionRecord};
 use crate::model::index_document::IndexDocument;
 use crate::model::manifest::MANIFEST_FILE;
 use crate::model::resolve::{Catalog, Wish, resolve};
 use crate::store::contribution::{Change, MAIN, Piece, Upstream};
-use crate::store::fs::journal::Transaction;
 use crate::store::registry::{Registry, Visit, tree_id};
-use crate::store::workspace::Workspace;
 
 /// Publish a component: a branch in the forum, and the link that opens its pull request
 ///
@@ -95,7 +94,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
         return Err(Failure::new(Code::Offline, "publishing asks the network, which --offline forbids").into());
     }
     let checked = taken.check(context, None)?;
-    let Some(manifest) = checked.manifest.as_ref() else { return Ok(stopped(context, checked)) };
+    let Some(manifest) = checked.manifest.as_ref() else { return Ok(stopped(context, "publish", &checked.into())) };
     let id: ComponentId = format!("{}/{}", manifest.component.owner, manifest.component.name).parse()?;
     let version = manifest.component.version.clone();
     let branch = format!("contribute/{id}-{version}");
@@ -105,11 +104,15 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let mut last: Option<Checked> = None;
     let sent = contribute::contribute(context, &way, &id, &branch, &mut |registry, at| {
         let checked = taken.check(context, Some(registry))?;
-        let decision = if checked.errors > 0 { Decision::Stopped } else { decide(context, &taken, registry, &checked, at)? };
+        let decision =
+            if checked.errors > 0 { Decision::Stopped(checked.clone().into()) } else { decide(context, &taken, registry, &checked, at)? };
         last = Some(checked);
         Ok(decision)
     })?;
-    let Some(sent) = sent else { return Ok(stopped(context, last.unwrap_or_default())) };
+    let sent = match sent {
+        Ended::Sent(sent) => sent,
+        Ended::Stopped(findings) => return Ok(stopped(context, "publish", &findings)),
+    };
     say(context, &taken, &last.unwrap_or_default(), &sent, (&id, &version, &branch), args);
     let mut report = ContributionReport::new(&id, Some(version), &branch, sent);
     report.tree = Some(tree_id(&taken.files)?.to_string());
@@ -119,12 +122,6 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     }
     context.ui.report("publish", &report);
     Ok(Outcome::Done)
-}
-
-fn stopped(context: &Context, checked: Checked) -> Outcome {
-    context.ui.report("publish", &FindingsReport::from(checked));
-    context.ui.say("nothing was pushed\n  try: forum explain RULE");
-    Outcome::No
 }
 
 /// A fetched copy carries the receiver's answers (details, "publish").
@@ -142,23 +139,11 @@ fn refuse_fetched(taken: &Taken) -> Result<()> {
 
 /// `[workspace] owner` is asked for where it is missing, and written down.
 fn ensure_owner(context: &Context, taken: &mut Taken, only_looking: bool) -> Result<()> {
-    if owner(context, &taken.file).is_some() {
-        return Ok(());
+    if owner(context, &taken.file).is_none() {
+        let proposed = candidate::id_of(&taken.files).map(|id| id.owner().to_string()).unwrap_or_default();
+        ask_owner(context, &taken.root, &mut taken.file, if only_looking { None } else { Some(&proposed) })?;
     }
-    let missing = || {
-        let failure = Failure::new(Code::MissingAnswers, "who publishes is not known: forum.toml has no [workspace] owner");
-        failure.hint("write into forum.toml: [workspace] owner = \"…\"").hint("or set FORUM_OWNER")
-    };
-    if !context.ui.can_ask() || only_looking {
-        return Err(missing().into());
-    }
-    let proposed = candidate::id_of(&taken.files).map(|id| id.owner().to_string()).unwrap_or_default();
-    let typed: Name = context.ui.ask("Who publishes here (the owner in ids)", &proposed)?.parse().map_err(|_| missing())?;
-    taken.file.set_owner(&typed);
-    let workspace = Workspace::open(&taken.root, context.state_dir()?, &|| ())?;
-    let mut change = Transaction::begin(&workspace.root)?;
-    change.stage_file(&crate::model::workspace_file::WORKSPACE_FILE.parse()?, taken.file.render().as_bytes())?;
-    change.commit()
+    Ok(())
 }
 
 fn way(context: &Context, taken: &Taken, args: &Args) -> Result<Way> {
@@ -174,7 +159,7 @@ fn way(context: &Context, taken: &Taken, args: &Args) -> Result<Way> {
 
 /// What publishing changes in this state of the registry.
 fn decide(context: &Context, taken: &Taken, registry: &Registry, checked: &Checked, at: Timestamp) -> Result<Decision> {
-    let Some(manifest) = &checked.manifest else { return Ok(Decision::Stopped) };
+    let Some(manifest) = &checked.manifest else { return Ok(Decision::Stopped(checked.clone().into())) };
     let id: ComponentId = format!("{}/{}", manifest.component.owner, manifest.component.name).parse()?;
     let card = bytes_of(&taken.files, MANIFEST_FILE).and_then(Card::of_manifest).unwrap_or_default();
     let record = VersionRecord {

@@ -1,4 +1,9 @@
-//! `forum registry`: the registries that a receiver knows.
+//! `forum registry`: the registries that a receiver knows, and what their maintainers need.
+
+mod check;
+mod init;
+mod mirror;
+mod skeleton;
 
 use std::path::{Path, PathBuf};
 
@@ -28,6 +33,9 @@ pub enum Command {
     List(List),
     Remove(Remove),
     Refresh(Refresh),
+    Init(init::Init),
+    Check(check::Check),
+    Mirror(mirror::Mirror),
     Yank(Yank),
     Deprecate(Deprecate),
 }
@@ -121,6 +129,9 @@ impl Command {
             Self::List(_) => "registry list",
             Self::Remove(_) => "registry remove",
             Self::Refresh(_) => "registry refresh",
+            Self::Init(_) => "registry init",
+            Self::Check(_) => "registry check",
+            Self::Mirror(_) => "registry mirror",
             Self::Yank(_) => "registry yank",
             Self::Deprecate(_) => "registry deprecate",
         }
@@ -136,6 +147,9 @@ impl Command {
             Self::List(_) => list(context)?,
             Self::Remove(args) => remove(context, args)?,
             Self::Refresh(args) => refresh(context, args)?,
+            Self::Init(args) => return init::run(context, args),
+            Self::Check(args) => return check::run(context, args),
+            Self::Mirror(args) => return mirror::run(context, args),
             Self::Yank(args) => return withdraw::yank(context, args),
             Self::Deprecate(args) => return withdraw::deprecate(context, args),
         };

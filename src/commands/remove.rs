@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{Moved, Outcome, open_existing, refuse_locked};
+use super::{Moved, Outcome, open_existing, refuse_locked, refuse_waiting};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::model::id::{ComponentId, IdOrName};
@@ -54,6 +54,9 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
         return Err(failure.hint(format!("forum remove {first}")).into());
     }
     let gone = with_orphans(&workspace.lock, &id);
+    if let Some(waiting) = gone.iter().filter_map(|id| workspace.lock.components.get(id)).find(|entry| entry.pending.is_some()) {
+        return Err(refuse_waiting(waiting).into());
+    }
     let mut lock = workspace.lock.clone();
     lock.components.retain(|id, _| !gone.contains(id));
     refuse_locked(context, &workspace, &lock)?;

@@ -193,6 +193,10 @@ fn put_back(workspace: &mut Workspace, kept: &Kept, back: &[&KeptComponent], loc
             workspace.file.set_registry(&name, &entry.registry);
         }
     }
+    let mut pending = workspace.pending()?;
+    if back.iter().filter(|one| pending.updates.remove(&one.id).is_some()).count() > 0 {
+        workspace.stage_pending(&mut change, &pending)?;
+    }
     workspace.stage(&mut change, lock)?;
     change.commit()
 }

@@ -101,7 +101,8 @@ impl Report for StatusReport {
 /// Where there is no workspace, or it cannot be read; with `--exit-code` also where a registry cannot be asked.
 pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let workspace = open_existing(context)?;
-    let mut places = if args.exit_code { Places::today(context, &workspace)? } else { Places::looking(context, &workspace, Vec::new())? };
+    let mut places =
+        if args.exit_code { Places::today(context, &workspace, Vec::new())? } else { Places::looking(context, &workspace, Vec::new())? };
     let mut report = StatusReport { components: Vec::new() };
     for entry in workspace.lock.components.values() {
         report.components.push(row(context, &workspace, &mut places, entry, args)?);

@@ -85,7 +85,7 @@ impl Report for Verified {
 /// Where there is no workspace, or a registry cannot be reached.
 pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let workspace = open_existing(context)?;
-    let mut places = Places::today(context, &workspace)?;
+    let mut places = Places::today(context, &workspace, Vec::new())?;
     let mut report = Verified { components: Vec::new() };
     for entry in workspace.lock.components.values() {
         let mut problems = check(places.of_entry(entry)?, entry, &args.deny)?;

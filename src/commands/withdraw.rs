@@ -99,7 +99,7 @@ pub fn yank(context: &Context, args: &Yank) -> Result<Outcome> {
         )
     })?;
     let what = format!("the yank of {id} {version}");
-    args.destination.finish(context, "registry yank", &what, (&id, Some(version.to_string()), &branch), sent)
+    Ok(args.destination.finish(context, "registry yank", &what, (&id, Some(version.to_string()), &branch), sent))
 }
 
 /// Runs `forum registry deprecate`.
@@ -127,7 +127,7 @@ pub fn deprecate(context: &Context, args: &Deprecate) -> Result<Outcome> {
         document.deprecate(&args.reason, args.replaced_by.as_ref());
         propose(context, registry, &file, &id, &document, &format!("Deprecate {id}\n\n{}", args.reason))
     })?;
-    args.destination.finish(context, "registry deprecate", &format!("the deprecation of {id}"), (&id, None, &branch), sent)
+    Ok(args.destination.finish(context, "registry deprecate", &format!("the deprecation of {id}"), (&id, None, &branch), sent))
 }
 
 fn refuse_empty(reason: Option<&str>) -> Result<()> {

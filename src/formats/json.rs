@@ -6,8 +6,12 @@
 //! value where it stands, a [`Pointer`] leads to one, also inside strings, and
 //! what comes back is the range in the outermost text.
 
+mod align;
+pub mod compare;
+pub mod merge;
 mod parse;
 mod pointer;
+mod splice;
 mod text;
 
 use std::fmt;

@@ -18,8 +18,11 @@ use crate::model::written::normalise;
 pub struct Rendered {
     /// What is written.
     pub bytes: Vec<u8>,
-    /// Lengths between the secret answers, in bytes, with LF for CRLF; empty where the file has no secret.
+    /// Lengths between the secret answers, or their placeholders, in bytes, with LF for CRLF; empty where the file has no
+    /// secret.
     pub pieces: Vec<u64>,
+    /// What stands between the secret answers, with LF for CRLF: by it the file is told from an adapted one.
+    pub open: Vec<u8>,
 }
 
 struct Edit {
@@ -110,11 +113,10 @@ fn bound(bytes: &[u8], pointer: &str, answer: Option<&Answer>) -> Result<Bound, 
 fn splice(bytes: &[u8], edits: &[Edit]) -> Rendered {
     let mut out = Vec::with_capacity(bytes.len());
     let (mut at, mut boundaries) = (0, Vec::new());
-    for edit in edits {
-        let Some(new) = &edit.bytes else { continue };
+    for edit in edits.iter().filter(|edit| edit.bytes.is_some() || edit.secret) {
         out.extend_from_slice(&bytes[at..edit.range.start]);
         let start = out.len();
-        out.extend_from_slice(new);
+        out.extend_from_slice(edit.bytes.as_deref().unwrap_or(&bytes[edit.range.clone()]));
         at = edit.range.end;
         if edit.secret {
             boundaries.push(start..out.len());
@@ -122,7 +124,8 @@ fn splice(bytes: &[u8], edits: &[Edit]) -> Rendered {
     }
     out.extend_from_slice(&bytes[at..]);
     let pieces = pieces(&out, &boundaries);
-    Rendered { bytes: out, pieces }
+    let open = open(&out, &boundaries);
+    Rendered { bytes: out, pieces, open }
 }
 
 /// The lengths between `secrets`, measured in the normalised bytes.
@@ -131,16 +134,31 @@ fn pieces(bytes: &[u8], secrets: &[Range<usize>]) -> Vec<u64> {
         return Vec::new();
     }
     let text = !bytes.contains(&0);
-    // A CR counts as gone only where an LF follows it in the whole file.
-    let length = |range: Range<usize>| {
-        let gone = range.clone().filter(|&i| text && bytes[i] == b'\r' && bytes.get(i + 1) == Some(&b'\n')).count();
-        (range.len() - gone) as u64
-    };
+    let length = |range: Range<usize>| range.filter(|&at| !is_dropped(bytes, text, at)).count() as u64;
     let ends = secrets.iter().map(|range| range.start).chain([bytes.len()]);
     let starts = [0].into_iter().chain(secrets.iter().map(|range| range.end));
     let pieces: Vec<u64> = starts.zip(ends).map(|(start, end)| length(start..end)).collect();
     debug_assert!(pieces.iter().sum::<u64>() <= normalise(bytes).len() as u64);
     pieces
+}
+
+/// A CR counts as gone only where an LF follows it in the whole file.
+fn is_dropped(bytes: &[u8], text: bool, at: usize) -> bool {
+    text && bytes[at] == b'\r' && bytes.get(at + 1) == Some(&b'\n')
+}
+
+/// The bytes outside of `secrets`, as they are digested.
+fn open(bytes: &[u8], secrets: &[Range<usize>]) -> Vec<u8> {
+    if secrets.is_empty() {
+        return Vec::new();
+    }
+    let text = !bytes.contains(&0);
+    let mut inside = secrets.iter().peekable();
+    let mut outside = |at: usize| {
+        while inside.next_if(|range| range.end <= at).is_some() {}
+        !inside.peek().is_some_and(|range| range.contains(&at))
+    };
+    (0..bytes.len()).filter(|&at| outside(at) && !is_dropped(bytes, text, at)).map(|at| bytes[at]).collect()
 }
 
 #[cfg(test)]
@@ -222,7 +240,7 @@ mod tests {
     fn pieces_leave_secrets_out() {
         let secret = "[a]\ntype = \"secret\"\nreplace = [{ file = \"f\", text = \"@@A@@\", count = 2 }]\n";
         let rendered = run("k=@@A@@\r\nl=@@A@@;", secret, &[("a", "hemlig")]).expect("rendered");
-        assert_eq!(rendered.pieces, [2, 3, 1]);
-        assert_eq!(run("k=@@A@@ @@A@@", secret, &[]).expect("rendered").pieces, [0_u64; 0]);
+        assert_eq!((rendered.pieces.as_slice(), rendered.open.as_slice()), (&[2, 3, 1][..], &b"k=\nl=;"[..]));
+        assert_eq!(run("k=@@A@@ @@A@@", secret, &[]).expect("rendered").pieces, [2, 1, 0], "the placeholder stands there, too");
     }
 }

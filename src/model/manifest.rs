@@ -9,6 +9,7 @@ use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 
 use super::id::ComponentId;
+use super::path::RelPath;
 use super::variables::Variable;
 use crate::error::{Code, Failure};
 
@@ -28,6 +29,19 @@ pub struct Manifest {
     pub needs: Needs,
     /// What is asked for at fetch.
     pub variables: BTreeMap<String, Variable>,
+    /// Files that got other names, for updates to follow.
+    pub renames: Vec<Rename>,
+}
+
+/// A file that got another name in some version: an entry of `[files] renames`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Rename {
+    /// Its name before.
+    pub from: RelPath,
+    /// Its name since.
+    pub to: RelPath,
+    /// The first version with the new name.
+    pub since: Version,
 }
 
 /// The table `[component]`.
@@ -105,6 +119,19 @@ impl Needs {
         self.tasks.is_empty() && self.environment.is_empty() && self.subprocesses.is_empty()
     }
 
+    /// What is needed beyond what was needed before.
+    #[must_use]
+    pub fn without(&self, before: Option<&Self>) -> Self {
+        let none = Self::default();
+        let before = before.unwrap_or(&none);
+        let fresh = |all: &[String], had: &[String]| all.iter().filter(|name| !had.contains(name)).cloned().collect();
+        Self {
+            tasks: self.tasks.iter().filter(|task| !before.tasks.contains(task)).cloned().collect(),
+            environment: fresh(&self.environment, &before.environment),
+            subprocesses: fresh(&self.subprocesses, &before.subprocesses),
+        }
+    }
+
     /// One line for each, for people.
     #[must_use]
     pub fn lines(&self) -> String {
@@ -146,6 +173,8 @@ struct RawManifest {
     needs: RawNeeds,
     #[serde(default)]
     variables: BTreeMap<String, Variable>,
+    #[serde(default)]
+    files: toml::Table,
 }
 
 #[derive(Default, Deserialize)]
@@ -192,7 +221,16 @@ impl Manifest {
         for (name, variable) in &raw.variables {
             variable.validate(name).map_err(|e| fail(e.to_string()))?;
         }
-        Ok(Self { component: raw.component, platform: raw.platform, dependencies, needs: raw.needs.into(), variables: raw.variables })
+        // A rename that cannot be read costs an update some comfort; that is no reason to refuse the component.
+        let renames = raw.files.get("renames").and_then(toml::Value::as_array).into_iter().flatten();
+        Ok(Self {
+            component: raw.component,
+            platform: raw.platform,
+            dependencies,
+            needs: raw.needs.into(),
+            variables: raw.variables,
+            renames: renames.filter_map(|value| value.clone().try_into().ok()).collect(),
+        })
     }
 }
 

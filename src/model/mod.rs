@@ -2,6 +2,8 @@
 
 pub mod address;
 pub mod adoption;
+pub mod carry;
+pub mod code_owners;
 pub mod content;
 pub mod digest;
 pub mod escape;
@@ -13,13 +15,16 @@ pub mod index_document;
 pub mod licence;
 pub mod lockfile;
 pub mod manifest;
+pub mod merge;
 pub mod path;
 pub mod publisher;
 pub mod registry_file;
+pub mod registry_state;
 pub mod resolve;
 pub mod search;
 pub(crate) mod text;
 mod toml_document;
+pub mod update;
 pub mod user_settings;
 pub mod variables;
 pub mod workspace_file;

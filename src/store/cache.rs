@@ -10,7 +10,7 @@ use git2::{Oid, Repository};
 
 use super::fs::lock::FileLock;
 use super::fs::{names_in, remove_directory, remove_file, size_of};
-use super::objects::header;
+use super::objects::Objects;
 
 /// One cached registry.
 #[derive(Debug)]
@@ -49,13 +49,13 @@ pub fn verify(cache: &Path, waiting: &dyn Fn()) -> Result<Vec<CachedRegistry>> {
         match Repository::open_bare(&path) {
             Err(error) => damage.push(error.message().to_owned()),
             Ok(repository) => {
-                let odb = repository.odb()?;
+                let all = Objects::of(&repository)?;
                 let mut check = |oid: &Oid| {
                     objects += 1;
-                    damage.extend(broken(&odb, *oid));
+                    damage.extend(broken(&all, *oid));
                     true
                 };
-                if let Err(error) = odb.foreach(&mut check) {
+                if let Err(error) = all.odb().foreach(&mut check) {
                     damage.push(error.message().to_owned());
                 }
             }
@@ -66,19 +66,12 @@ pub fn verify(cache: &Path, waiting: &dyn Fn()) -> Result<Vec<CachedRegistry>> {
 }
 
 /// What is wrong with an object. A large one is not read: its size alone is no damage, and forum never uses it.
-fn broken(odb: &git2::Odb<'_>, oid: Oid) -> Option<String> {
-    let wrong = |why: &str| Some(format!("object {oid}: {why}"));
-    match header(odb, oid) {
-        Err(error) => return wrong(error.message()),
-        Ok((size, _)) if size > 256 << 20 => return None,
-        Ok(_) => {}
-    }
-    match odb.read(oid) {
-        Err(error) => wrong(error.message()),
-        Ok(object) => match Oid::hash_object(object.kind(), object.data()) {
-            Ok(is) if is == oid => None,
-            _ => wrong("its content is another"),
-        },
+fn broken(objects: &Objects<'_>, oid: Oid) -> Option<String> {
+    let wrong = |error: &git2::Error| Some(format!("object {oid}: {}", error.message()));
+    match objects.header(oid) {
+        Err(error) => wrong(&error),
+        Ok((size, _)) if size > 256 << 20 => None,
+        Ok(_) => objects.read(oid).err().as_ref().and_then(wrong),
     }
 }
 

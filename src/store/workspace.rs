@@ -8,11 +8,13 @@ use anyhow::{Context as _, Result};
 use super::fs::dir::{Dir, EntryPath, Kind, Limits};
 use super::fs::journal::{self, Recovered, Transaction};
 use super::fs::lock::WorkspaceLock;
+use super::fs::snapshot::Snapshot;
 use super::fs::{read_small, remove_if_empty};
 use crate::error::{Code, Failure};
 use crate::model::id::{ComponentId, IdOrName};
 use crate::model::lockfile::{LOCK_FILE, Lock, LockEntry};
 use crate::model::path::RelPath;
+use crate::model::update::{PENDING_FILE, PendingFile};
 use crate::model::workspace_file::{WORKSPACE_FILE, WorkspaceFile};
 use crate::model::written::{file_digests, matches};
 
@@ -205,6 +207,32 @@ impl Workspace {
         Ok(())
     }
 
+    /// The updates that wait for a person.
+    ///
+    /// # Errors
+    /// [`Code::InvalidWorkspace`] for a record that forum did not write.
+    pub fn pending(&self) -> Result<PendingFile> {
+        let bytes = self.dir.read(&PENDING_FILE.parse()?, MAX_FILE)?;
+        Ok(bytes.map(|bytes| PendingFile::parse(&bytes)).transpose()?.unwrap_or_default())
+    }
+
+    /// Adds the record of updates that wait to a change. Where none waits there is none.
+    ///
+    /// # Errors
+    /// When it cannot be staged.
+    pub fn stage_pending(&self, change: &mut Transaction, pending: &PendingFile) -> Result<()> {
+        let path = PENDING_FILE.parse()?;
+        if pending.updates.is_empty() { change.remove_file(&path) } else { change.stage_file(&path, &pending.render()) }
+    }
+
+    /// What a component's directory looks like, to be compared later.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn snapshot(&self, path: &RelPath) -> Result<Snapshot> {
+        self.directory(path)?.map_or_else(|| Ok(Snapshot::default()), |dir| Snapshot::of(&dir))
+    }
+
     /// Removes the directories above a path that became empty, as far as they lie in the workspace.
     pub fn remove_empty_above(&self, path: &RelPath) {
         let mut above = path.parent();
@@ -222,6 +250,25 @@ impl Workspace {
     /// A link or file on the way or in its place.
     pub fn directory(&self, path: &RelPath) -> Result<Option<Dir>> {
         self.dir.find_below(path)
+    }
+
+    /// Whether something lies at a path.
+    ///
+    /// # Errors
+    /// A link or file on the way.
+    pub fn exists(&self, path: &RelPath) -> Result<bool> {
+        Ok(self.dir.kind_below(path)?.is_some())
+    }
+
+    /// As [`Self::read`], of any size; `None` also for what is no file.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read_whole(&self, path: &RelPath) -> Result<Option<Vec<u8>>> {
+        match self.dir.kind_below(path)? {
+            Some(Kind::File { .. }) => self.dir.read(path, u64::MAX),
+            _ => Ok(None),
+        }
     }
 
     /// A file of a component as it lies in the workspace.

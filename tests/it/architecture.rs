@@ -78,7 +78,7 @@ const fn pure(path: &'static str, except: &'static [&'static str]) -> Ban {
 const MOST_LINES: usize = 500;
 
 /// What is longer already, and may grow no further.
-const LONGER: [(&str, usize); 1] = [("src/store/fs/journal.rs", 510)];
+const LONGER: [(&str, usize); 0] = [];
 
 /// The violations in the crate's sources, each with file and line. Pure, so that the rules themselves can be tested.
 fn violations(files: &[File]) -> Vec<String> {

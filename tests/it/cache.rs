@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::fixtures::{KOMMUN, PUPIL, ready, small};
 use crate::support::sandbox::Sandbox;
 use crate::support::server::{Http, Options};
-use crate::support::{same_files, snapshot, unchanged};
+use crate::support::{Entry, output, same_files, set_mode, snapshot, unchanged};
 
 const K: [&str; 2] = KOMMUN;
 
@@ -64,6 +64,55 @@ fn damage_is_named_and_cleaning_heals() {
         sandbox.fetch(&ws, &[]).ok();
     }
     same_files(&ws.join("components").join(PUPIL), &small.pupil[2].files);
+}
+
+/// A harm that is done to a file.
+type Harm = (&'static str, fn(&Path));
+
+#[test]
+fn damage_of_any_file_heals_or_says_how() {
+    let sandbox = Sandbox::in_memory();
+    let small = small(&sandbox.path(""));
+    let http = Http::start(&sandbox.path("srv"), Options::default());
+    let ws = sandbox.workspace("first", &http.url());
+    sandbox.fetch(&ws, &[PUPIL, K[0], K[1]]).ok();
+    let whole = sandbox.path("whole");
+    fs::rename(sandbox.cache(), &whole).unwrap();
+    let harms: [Harm; 4] = [
+        ("gone", |path| fs::remove_file(path).unwrap()),
+        ("empty", |path| fs::write(path, "").unwrap()),
+        ("half", |path| {
+            let bytes = fs::read(path).unwrap();
+            fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+        }),
+        ("flipped", |path| fs::write(path, fs::read(path).unwrap().iter().map(|byte| !byte).collect::<Vec<_>>()).unwrap()),
+    ];
+    let dull = |path: &str| ["description", "/hooks/", "/info/", "lock", ".rev", ".promisor"].iter().any(|part| path.contains(part));
+    let (objects, others): (Vec<String>, Vec<String>) = snapshot(&whole)
+        .into_iter()
+        .filter(|(path, entry)| matches!(entry, Entry::File { .. }) && !dull(path))
+        .map(|(path, _)| path)
+        .partition(|path| path.contains("/objects/") && !path.contains("/pack/"));
+    // The objects that lie in files of their own are all alike.
+    let files: Vec<String> = objects.into_iter().step_by(10).chain(others).collect();
+    for (number, (path, (what, harm))) in files.iter().flat_map(|path| harms.iter().map(move |harm| (path, harm))).enumerate() {
+        let _ = fs::remove_dir_all(sandbox.cache());
+        let mut copy = std::process::Command::new("cp");
+        copy.arg("-a").arg(&whole).arg(sandbox.cache());
+        output(copy, b"");
+        let file = sandbox.cache().join(path);
+        set_mode(&file, 0o644);
+        harm(&file);
+        let ws = sandbox.workspace(&format!("w{number}"), &http.url());
+        let run = sandbox.fetch(&ws, &[PUPIL, K[0], K[1]]);
+        if run.code == Some(0) {
+            same_files(&ws.join("components").join(PUPIL), &small.pupil[2].files);
+            continue;
+        }
+        assert!(run.code == Some(1) && run.both().contains("forum cache clean"), "{path} {what}: {run}");
+        sandbox.run(&ws, &["cache", "clean"]).ok();
+        sandbox.fetch(&ws, &[PUPIL, K[0], K[1]]).ok();
+    }
 }
 
 #[test]

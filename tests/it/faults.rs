@@ -29,6 +29,8 @@ struct Scene {
     /// The calls that change a file system, as the tracer writes them down.
     calls: Vec<String>,
     server: Option<Http>,
+    /// How an unharmed run ends.
+    exit: i32,
 }
 
 /// Where a scene begins.
@@ -38,6 +40,10 @@ enum Begin {
     Adding,
     /// Both are there in older versions.
     Updating,
+    /// The same, with three hundred files of one's own: an update merges.
+    Merging,
+    /// The same, and the two sides disagree.
+    Conflicting,
 }
 
 /// Where it plays.
@@ -49,6 +55,21 @@ enum Place {
     Disk,
     /// On a disk, and the registry on a server: git is a child, and fills a cold cache.
     Server,
+}
+
+/// What a receiver did, so that an update has something to merge.
+fn adapt(ws: &Path, begin: Begin) {
+    let wishes = text(&ws.join("forum.toml")).replace("=1.0.0", "^1").replace("=2.0.0", "^2");
+    fs::write(ws.join("forum.toml"), wishes).unwrap();
+    let at = ws.join("components").join(PUPIL);
+    fs::create_dir(at.join("ours")).unwrap();
+    for number in 0..if matches!(begin, Begin::Merging) { 300 } else { 10 } {
+        fs::write(at.join(format!("ours/{number}.txt")), "ours\n").unwrap();
+    }
+    fs::write(at.join("data.json"), "{\"v\": \"1.0.0\", \"ours\": 1}\n").unwrap();
+    if matches!(begin, Begin::Conflicting) {
+        fs::write(at.join("README.md"), "# ours\n").unwrap();
+    }
 }
 
 /// Compiles the tracer; `None` where there is no compiler.
@@ -78,13 +99,20 @@ impl Scene {
                 sandbox.fetch(&before, &["goteborg/pupil-system@=1.0.0", "inera/sftp-transfer@=2.0.0"]).ok();
                 vec!["fetch", "goteborg/pupil-system@^1.2", "inera/sftp-transfer@^2.1", "--json"]
             }
+            Begin::Merging | Begin::Conflicting => {
+                sandbox.fetch(&before, &["goteborg/pupil-system@=1.0.0", "inera/sftp-transfer@=2.0.0"]).ok();
+                adapt(&before, begin);
+                vec!["update", "--json"]
+            }
         };
-        let mut scene = Self { sandbox, tracer, args, old: contents(&before), new: Contents::new(), before, calls: Vec::new(), server };
+        let mut scene =
+            Self { sandbox, tracer, args, old: contents(&before), new: Contents::new(), before, calls: Vec::new(), server, exit: 0 };
         let (ws, run) = scene.run("unharmed", "kill", usize::MAX);
-        assert_eq!(run.ok().components().len(), 2);
+        scene.exit = if matches!(begin, Begin::Conflicting) { 4 } else { 0 };
+        assert_eq!(run.exits(scene.exit).components().len(), 2);
         scene.calls = text(&ws.with_extension("count")).lines().map(str::to_owned).collect();
         scene.new = contents(&ws);
-        assert!(scene.new != scene.old && !ws.join(".forum").exists());
+        assert!(scene.new != scene.old && ws.join(".forum").exists() == (scene.exit == 4));
         Some(scene)
     }
 
@@ -142,9 +170,10 @@ impl Scene {
         let mut command = self.sandbox.command(ws, &self.args);
         command.envs(self.places(name));
         let run = self.sandbox.outcome(command);
-        assert!(run.code == Some(0), "{what}, the next run: {run}");
-        let now = contents(ws);
-        let differ: Vec<_> = now.keys().chain(self.new.keys()).filter(|path| now.get(*path) != self.new.get(*path)).collect();
+        assert!(run.code == Some(self.exit), "{what}, the next run: {run}");
+        // What waits names the copy from before, which lies elsewhere for each run.
+        let (now, new) = (besides_forum(&contents(ws)), besides_forum(&self.new));
+        let differ: Vec<_> = now.keys().chain(new.keys()).filter(|path| now.get(*path) != new.get(*path)).collect();
         assert!(differ.is_empty(), "{what}, after the next run: {differ:?}");
     }
 
@@ -152,7 +181,7 @@ impl Scene {
         let (ws, run) = self.run(&format!("{mode}-{at}"), mode, at);
         let what = format!("`{mode}` at call {at} of {}", self.calls.len());
         // With git as child the number of calls is not always the same.
-        assert!(run.code == Some(137) || (self.has_server() && run.code == Some(0)), "{what}: {run}");
+        assert!(run.code == Some(137) || (self.has_server() && run.code == Some(self.exit)), "{what}: {run}");
         self.is_old_or_new(&ws, &what);
         self.works_again(&ws, &what);
         forget(&ws);
@@ -169,10 +198,10 @@ impl Scene {
         let what = format!("`{mode}` at call {at} of {}", self.calls.len());
         assert!(!run.stderr.contains("panicked"), "{what}: {run}");
         match run.code {
-            Some(0) => {
+            Some(code) if code == self.exit => {
                 let mut now = contents(&ws);
-                now.retain(|path, _| !path.starts_with(".forum"));
-                assert!(now == self.new, "{what}: {run}");
+                now = besides_forum(&now);
+                assert!(now == besides_forum(&self.new), "{what}: {run}");
             }
             Some(1) if mode == "dead" => self.is_old_or_new(&ws, &what),
             // git does not tell its own disk from the server's in all its words.
@@ -198,6 +227,11 @@ fn forget(ws: &Path) {
     for what in ["state", "cache"] {
         fs::remove_dir_all(ws.with_extension(what)).unwrap();
     }
+}
+
+/// What lies in the workspace, but for what forum itself works with.
+fn besides_forum(all: &Contents) -> Contents {
+    all.iter().filter(|(path, _)| !path.starts_with(".forum")).map(|(path, entry)| (path.clone(), entry.clone())).collect()
 }
 
 /// What lies at a path and below it.
@@ -269,6 +303,21 @@ fn nothing_is_renamed_into_place_before_it_is_on_the_disk() {
             between(moved, done, directory);
         }
     }
+}
+
+#[test]
+fn a_kill_while_an_update_merges() {
+    kills(Begin::Merging, Place::Memory, 17);
+}
+
+#[test]
+fn a_kill_while_an_update_leaves_conflicts() {
+    kills(Begin::Conflicting, Place::Memory, 2);
+}
+
+#[test]
+fn a_failure_while_an_update_merges() {
+    failures(Begin::Conflicting, Place::Memory, 2, &["once", "full"]);
 }
 
 #[test]

@@ -7,9 +7,12 @@
 mod support;
 
 mod architecture;
+mod autumn;
 mod cache;
 mod check;
 mod concurrency;
+mod crowd;
+mod diff;
 mod faults;
 mod fetch;
 mod hostile;
@@ -20,6 +23,8 @@ mod kinds;
 mod lies;
 mod limits;
 mod look;
+mod merge;
+mod new;
 #[cfg(unix)]
 mod places;
 #[cfg(unix)]
@@ -27,7 +32,11 @@ mod prompts;
 mod publish;
 mod readme;
 mod registries;
+mod registry_check;
+mod registry_init;
 mod restore;
 mod schema;
 mod servers;
+mod update;
+mod update_answers;
 mod variables;

@@ -14,7 +14,7 @@ const DIR: &str = "integrations/pupil-sync";
 const README: &str = "# Pupil sync\n\nReads pupils from the school system and writes them to the identity platform.\n\n## What it needs\n\nNothing beyond the platform.\n\n## How to adapt it\n\nChange the address in `process.json`.\n";
 
 /// What a municipality would publish.
-fn component(version: &str, extra: &str, more: &[(&str, &str)]) -> Files {
+pub(crate) fn component(version: &str, extra: &str, more: &[(&str, &str)]) -> Files {
     let manifest = format!(
         "[component]\nowner = \"sundsvall\"\nname = \"pupil-sync\"\nversion = \"{version}\"\nkind = \"technical-component\"\ntitle = \"Pupil sync\"\nsummary = \"Reads pupils from the school system\"\nlicense = \"EUPL-1.2\"\nstatus = \"production\"\ncontact = \"integration@sundsvall.example\"\nkeywords = [\"pupil\"]\nsystems = [\"Edlevo\"]\npersonal-data = \"none\"\n{extra}"
     );
@@ -357,7 +357,7 @@ fn an_adoption_is_one_record() {
     world.merge(branch);
     let run = world.run(&["adopt", "plain", "--status", "production", "--json"]).ok();
     assert_eq!(run.json()["already_published"], true, "{run}");
-    world.run(&["adopt", "plain", "--status", "retired"]).ok();
+    world.run(&["adopt", "plain", "--status", "retired", "--since", "2025-03-01"]).ok();
     assert_eq!(record(&world, branch, "adoptions/inera/plain/sundsvall.toml")["until"].as_str(), Some("2025-11-24"));
     world.run(&["adopt", "inera/nowhere", "--status", "pilot", "--json"]).fails(1, "not-found");
     world.run(&["adopt", "plain", "--status", "used", "--json"]).fails(2, "usage");

@@ -3,7 +3,6 @@
 //! The way of the data: words on the command line and `forum.toml` → wishes → [`resolve`] → a plan per component
 //! ([`plan`]) → verified and rendered files → one [`Transaction`] for directories, `forum.toml` and `forum.lock`.
 
-mod answers;
 mod plan;
 mod report;
 
@@ -13,9 +12,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use semver::VersionReq;
 
-use self::answers::Given;
 use self::plan::{Asked, Planned, Step};
 use self::report::FetchReport;
+use super::answers::Given;
 use super::places::{self, Places};
 use super::{Outcome, open_workspace, refuse_locked};
 use crate::context::Context;
@@ -99,7 +98,7 @@ fn fetch(context: &Context, args: &Args) -> Result<()> {
         fail!(Code::Usage, "--force goes with the components whose local changes are to be thrown away");
     }
     let mut workspace = open_workspace(context)?;
-    let given = Given::read(context, args)?;
+    let given = Given::read(context, &args.set, args.answers.as_deref())?;
     let typed = args.ids.iter().map(|word| parse_word(word)).collect::<Result<Vec<_>>>()?;
     let mut places = Places::new(context, &workspace, typed.iter().map(|word| word.0.clone()).collect())?;
     let named = wish(context, args, &typed, &mut workspace, &mut places)?;

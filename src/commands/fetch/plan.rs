@@ -4,22 +4,20 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 
-use super::answers::{Given, ask};
+use crate::commands::answers::{Given, ask};
 use crate::commands::places::Places;
+use crate::commands::prepared::{Place, Prepared, needs_on_disk};
+use crate::commands::{refuse_other_digests, refuse_waiting};
 use crate::context::Context;
 use crate::error::{Code, Failure};
-use crate::formats::render::{files_named, render};
 use crate::model::content::ContentFile;
-use crate::model::digest::FileMode;
 use crate::model::id::ComponentId;
 use crate::model::lockfile::LockEntry;
-use crate::model::manifest::{MANIFEST_FILE, Manifest, Needs};
+use crate::model::manifest::{Manifest, Needs};
 use crate::model::path::RelPath;
 use crate::model::resolve::Chosen;
-use crate::model::variables::{Answers, Variable, complete};
+use crate::model::variables::{Answers, complete};
 use crate::model::workspace_file::Entry;
-use crate::model::written::{digest, file_digests};
-use crate::store::registry::Content;
 use crate::store::workspace::{State, Workspace};
 
 /// One component that the workspace should hold.
@@ -57,13 +55,6 @@ pub(super) struct Planned {
     pub(super) needs: Needs,
     /// The reason, where the version was yanked.
     pub(super) yanked: Option<String>,
-}
-
-/// What is known of a version's files before they are written.
-struct Prepared {
-    content: Content,
-    manifest: Manifest,
-    answers: Answers,
 }
 
 /// The plan where the lock satisfies `forum.toml` and everything is there: no registry is asked, none is even opened.
@@ -179,7 +170,10 @@ fn draft(
     let url = places.url(registry)?;
     let state = old.map(|entry| workspace.state(entry)).transpose()?;
     if let Some(entry) = old.filter(|entry| entry.version == record.version) {
-        refuse_other_digests(entry, target)?;
+        refuse_other_digests(entry, record)?;
+    }
+    if let Some(waiting) = old.filter(|entry| entry.pending.is_some() && (state == Some(State::Missing) || asked.force && named)) {
+        return Err(refuse_waiting(waiting).into());
     }
     match state {
         None | Some(State::Missing) => workspace.require_free(&id.to_string(), &path)?,
@@ -188,14 +182,14 @@ fn draft(
     let same = |entry: &LockEntry| entry.version == record.version && wish.answers_hold(&entry.answers);
     let settled = old.is_some_and(same) && !given.concerns(id, named);
     let forced = asked.force && named;
+    if state == Some(State::Adapted) && !forced && given.concerns(id, named) {
+        let failure = Failure::new(Code::Usage, format!("{id} has your changes: a new answer comes into it by an update"));
+        return Err(failure.hint(format!("forum update {id} --set KEY=VALUE")).into());
+    }
     if state == Some(State::Clean) && settled || state == Some(State::Adapted) && !forced {
         return Ok(Draft { path, url, state, prepared: None });
     }
-    let content = places.open(registry)?.content(id, record)?;
-    let bytes = content
-        .get(MANIFEST_FILE)
-        .ok_or_else(|| Failure::new(Code::InvalidManifest, format!("{id} {}: has no {MANIFEST_FILE}", record.version)))?;
-    let manifest = Manifest::parse(id, &record.version, bytes)?;
+    let Prepared { content, manifest, .. } = Prepared::read(places.open(registry)?, id, record)?;
     let mut answers = Answers::new();
     for (name, answer) in &wish.variables {
         if let Some(variable) = manifest.variables.get(name) {
@@ -220,25 +214,11 @@ fn write_down(workspace: &mut Workspace, target: &Target, wish: &Entry, manifest
     }
 }
 
-fn refuse_other_digests(entry: &LockEntry, target: &Target) -> Result<()> {
-    let record = &target.chosen.record;
-    for (what, locked, now) in
-        [("tree", entry.tree.to_string(), record.tree.to_string()), ("checksum", entry.checksum.to_string(), record.checksum.to_string())]
-    {
-        if locked != now {
-            let message = format!("{} {}: the {what} in forum.lock is {locked}, the registry now says {now}", entry.id, entry.version);
-            let failure = Failure::new(Code::Integrity, message);
-            return Err(failure.hint("a published version never changes: ask the forum's maintainers what happened").into());
-        }
-    }
-    Ok(())
-}
-
 fn finish(workspace: &Workspace, target: &Target, draft: Draft) -> Result<Planned> {
     let record = &target.chosen.record;
     let yanked = target.chosen.index.yanked.get(&record.version).map(|notice| notice.reason.clone());
     let old = workspace.lock.components.get(&target.id);
-    let Some(prepared) = draft.prepared else {
+    let Some(mut prepared) = draft.prepared else {
         let Some(old) = old else { unreachable!("without an old entry the content was read") };
         let wanted = (old.version != record.version).then(|| record.version.clone());
         let step = if draft.state == Some(State::Clean) { Step::Unchanged } else { Step::Kept { wanted } };
@@ -246,63 +226,8 @@ fn finish(workspace: &Workspace, target: &Target, draft: Draft) -> Result<Planne
         let needs = needs_on_disk(workspace, &entry);
         return Ok(Planned { entry, registry: target.registry.clone(), step, needs, yanked });
     };
-    let Prepared { content, manifest, answers } = prepared;
-    let answers = complete(&manifest.variables, &answers).unwrap_or_default();
-    let secret = |name: &String| manifest.variables.get(name).is_some_and(Variable::is_secret);
-    let mut entry = LockEntry {
-        id: target.id.clone(),
-        version: record.version.clone(),
-        registry: draft.url,
-        tree: record.tree,
-        checksum: record.checksum,
-        path: draft.path,
-        requested: target.requested,
-        dependencies: record.dependencies.keys().cloned().collect(),
-        answers: answers.iter().filter(|(name, _)| !secret(name)).map(|(n, a)| (n.clone(), a.clone())).collect(),
-        written: record.checksum,
-        executable: content.files.iter().filter(|f| f.mode == FileMode::Executable).map(|f| f.path.clone()).collect(),
-        pieces: BTreeMap::new(),
-        pending: None,
-    };
-    let files = write_answers(&target.id, content, &manifest, &answers, &mut entry)?;
-    let sums: Vec<_> = files.iter().map(|f| (&f.path, file_digests(&f.bytes, entry.pieces.get(&f.path).map(Vec::as_slice)))).collect();
-    // Where several secrets stand in one file, the first way to divide it is as good as any: all are tried later.
-    entry.written = digest(sums.iter().filter_map(|(path, sums)| Some((*path, *sums.first()?))));
-    entry.executable.sort();
+    let place = Place { registry: draft.url, path: draft.path, requested: target.requested };
+    let (entry, files) = prepared.write(&target.id, record, place)?;
     let step = Step::Write { files, new: !matches!(draft.state, Some(State::Clean | State::Adapted)) };
-    Ok(Planned { entry, registry: target.registry.clone(), step, needs: manifest.needs, yanked })
-}
-
-fn write_answers(
-    id: &ComponentId,
-    content: Content,
-    manifest: &Manifest,
-    answers: &Answers,
-    entry: &mut LockEntry,
-) -> Result<Vec<ContentFile>> {
-    let named = files_named(&manifest.variables);
-    if let Some(lost) = named.iter().find(|path| content.get(path.as_str()).is_none()) {
-        return Err(
-            Failure::new(Code::InvalidManifest, format!("{id}: {MANIFEST_FILE} names the file `{lost}`, which is not there")).into()
-        );
-    }
-    let mut files = content.files;
-    for file in files.iter_mut().filter(|file| named.contains(&file.path)) {
-        let rendered = render(id, &file.path, &file.bytes, &manifest.variables, answers)?;
-        file.bytes = rendered.bytes;
-        if !rendered.pieces.is_empty() {
-            entry.pieces.insert(file.path.clone(), rendered.pieces);
-        }
-    }
-    Ok(files)
-}
-
-/// What a component in the workspace needs, as its manifest there says; people may have broken that file.
-fn needs_on_disk(workspace: &Workspace, entry: &LockEntry) -> Needs {
-    let read = || {
-        let path = entry.path.join(&MANIFEST_FILE.parse().ok()?).ok()?;
-        let bytes = workspace.read(&path).ok()??;
-        Some(Manifest::parse(&entry.id, &entry.version, &bytes).ok()?.needs)
-    };
-    read().unwrap_or_default()
+    Ok(Planned { entry, registry: target.registry.clone(), step, needs: prepared.manifest.needs, yanked })
 }

@@ -45,8 +45,8 @@ impl FetchReport {
                 report.notes.push(format!("note: {} {} is yanked: {reason}", entry.id, entry.version));
             }
             if let Step::Kept { wanted: Some(version) } = &one.step {
-                let note = "it has your changes, so it stays as it is; bringing a newer version into it is the task of `forum update`, which is not built yet";
-                report.notes.push(format!("note: {} stays at {} instead of {version}: {note}", entry.id, entry.version));
+                let note = "it has your changes, which `fetch` leaves alone. To bring the newer version into them: forum update";
+                report.notes.push(format!("note: {0} stays at {1} instead of {version}: {note} {0}", entry.id, entry.version));
             }
             if matches!(one.step, Step::Write { new: false, .. }) && !dry_run {
                 report.notes.push(format!("note: what {0} was before is kept: forum restore {0}", entry.id));

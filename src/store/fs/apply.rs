@@ -200,6 +200,12 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// The directory that a step which is done has put out of the way.
+    pub(super) fn replaced(&self, number: usize) -> Result<Option<Dir>> {
+        let step = self.step(number)?;
+        if step.old.kind(&step.slot)?.is_some() { step.old.child(&step.slot) } else { step.stage.child(&step.slot) }
+    }
+
     fn sync(&self) -> Result<()> {
         if self.journal.operations.len() > 16 && self.journal.areas.is_empty() && self.forum.sync_file_system()? {
             return Ok(());

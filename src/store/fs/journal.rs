@@ -14,8 +14,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::apply::{self, AREAS, BESIDE, Change, FORUM, IGNORE, JOURNAL, Journal, OLD, Operation, OperationKind, STAGE};
-use super::dir::{Dir, Kind, Limits, Readers, parts};
+use super::dir::{Dir, Kind, Readers};
 use super::platform;
+use super::snapshot::Snapshot;
+pub use super::staged::StagedTree;
 use crate::error::Code;
 use crate::fail;
 use crate::model::digest::FileMode;
@@ -23,9 +25,6 @@ use crate::model::path::{RelPath, collision_key};
 use crate::store::interrupt;
 
 const IGNORE_ALL: &[u8] = b"*\n";
-/// From this number of files on, one sync of the file system is faster than one for each.
-const SYNC_EACH: usize = 64;
-
 /// What has to lie at a target when the change is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expectation {
@@ -52,8 +51,10 @@ pub struct Transaction {
     workspace: Dir,
     forum: Option<Dir>,
     areas: Vec<RelPath>,
-    operations: Vec<Operation>,
+    pub(super) operations: Vec<Operation>,
     expectations: Vec<(RelPath, Expectation)>,
+    /// Directories that people may be at work in, as they were when they were read.
+    watched: Vec<(RelPath, Snapshot)>,
     /// Whether dropping cleans up; not so when a journal tells the next run what to do.
     cleans: bool,
 }
@@ -65,7 +66,15 @@ impl Transaction {
     /// When the workspace cannot be opened.
     pub fn begin(workspace: &Path) -> Result<Self> {
         let workspace = Dir::open(workspace)?;
-        Ok(Self { workspace, forum: None, areas: Vec::new(), operations: Vec::new(), expectations: Vec::new(), cleans: true })
+        Ok(Self {
+            workspace,
+            forum: None,
+            areas: Vec::new(),
+            operations: Vec::new(),
+            expectations: Vec::new(),
+            watched: Vec::new(),
+            cleans: true,
+        })
     }
 
     /// Stages a directory that will replace what lies at `target`, as a whole.
@@ -81,7 +90,7 @@ impl Transaction {
         stage.make_dir(&slot, Readers::Everyone)?;
         let root = stage.create_parts(&slot, Readers::Everyone)?;
         let target = target.clone();
-        Ok(StagedTree { transaction: self, target, area, stage, slot, root, above: None, written: 0 })
+        Ok(StagedTree::new(self, target, area, stage, slot, root))
     }
 
     /// Stages a file. One that exists keeps its mode; one that has these bytes already is left alone.
@@ -145,6 +154,25 @@ impl Transaction {
         Ok(())
     }
 
+    /// Demands that the directory at `target` is replaced as it was read: what a person does there meanwhile is not lost.
+    pub fn watch(&mut self, target: &RelPath, read: Snapshot) {
+        self.watched.push((target.clone(), read));
+    }
+
+    fn check_watched(&self) -> Result<()> {
+        self.watched.iter().try_for_each(|(target, read)| read.check(target, self.workspace.find_below(target)?.as_ref()))
+    }
+
+    /// The same once more for what the change has moved out of the way.
+    fn check_replaced(&self, change: &Change<'_>) -> Result<()> {
+        for (target, read) in &self.watched {
+            if let Some(number) = self.operations.iter().position(|operation| operation.target == *target) {
+                read.check(target, change.replaced(number)?.as_ref())?;
+            }
+        }
+        Ok(())
+    }
+
     fn check(&self, target: &RelPath, expectation: Expectation) -> Result<()> {
         match (expectation, self.workspace.kind_below(target)?) {
             (Expectation::Absent, None) | (Expectation::Present, Some(_)) => Ok(()),
@@ -169,10 +197,11 @@ impl Transaction {
         }
         self.sync_stages()?;
         interrupt::check()?;
+        self.check_watched()?;
         let journal = Journal::new(self.missing_parents()?, self.areas.clone(), self.operations.clone());
         journal.write(forum)?;
         let change = Change { workspace: &self.workspace, forum, journal: &journal };
-        if let Err(error) = change.roll_forward() {
+        if let Err(error) = change.roll_forward().and_then(|()| self.check_replaced(&change)) {
             if let Err(again) = change.roll_back() {
                 self.cleans = false;
                 return Err(error.context(format!(
@@ -311,122 +340,6 @@ impl Drop for Transaction {
             let _ = self.clean();
         }
     }
-}
-
-/// A directory that is being written, file by file.
-#[derive(Debug)]
-pub struct StagedTree<'t> {
-    transaction: &'t mut Transaction,
-    target: RelPath,
-    area: Option<usize>,
-    stage: Dir,
-    slot: PathBuf,
-    root: Dir,
-    /// The directory of the file before: files come sorted, so it is mostly that of the next one.
-    above: Option<(PathBuf, Dir)>,
-    written: usize,
-}
-
-impl StagedTree<'_> {
-    /// Writes one file and the directories above it.
-    ///
-    /// # Errors
-    /// When it exists already or the disk refuses.
-    pub fn write(&mut self, path: &RelPath, mode: FileMode, bytes: &[u8]) -> Result<()> {
-        self.write_native(&path.to_path(), mode, bytes)
-    }
-
-    /// As [`Self::write`], for names that come from this very disk and that another platform might not take.
-    ///
-    /// # Errors
-    /// As [`Self::write`]; and when the path leads upwards.
-    pub fn write_native(&mut self, path: &Path, mode: FileMode, bytes: &[u8]) -> Result<()> {
-        let name = self.enter(path)?;
-        self.dir().write_new(&name, bytes, mode, Readers::Everyone)
-    }
-
-    /// Makes a symbolic link with this text, as the receiver had it.
-    ///
-    /// # Errors
-    /// As [`Self::write_native`].
-    pub fn link_native(&mut self, path: &Path, text: &Path) -> Result<()> {
-        let name = self.enter(path)?;
-        self.dir().make_link(&name, text)
-    }
-
-    /// Makes a directory, which may stay empty.
-    ///
-    /// # Errors
-    /// As [`Self::write_native`].
-    pub fn directory_native(&mut self, path: &Path) -> Result<()> {
-        self.root.create_parts(path, Readers::Everyone).map(|_| ())
-    }
-
-    /// Copies everything below a directory as the receiver had it, odd names and links too.
-    ///
-    /// # Errors
-    /// A named pipe, socket or device, which has no content to copy; and as [`Self::write_native`].
-    pub fn copy_from(&mut self, from: &Dir) -> Result<()> {
-        for entry in from.list(Limits { entries: usize::MAX, depth: usize::MAX })? {
-            let path = entry.path.native();
-            match entry.kind {
-                Kind::Dir => self.directory_native(&path)?,
-                Kind::Link => self.link_native(&path, &from.read_link_native(&path)?)?,
-                Kind::Special => fail!(Code::Occupied, "{} is {}, of which no copy can be kept", from.show(&path), entry.kind),
-                Kind::File { executable, .. } => {
-                    let mode = if executable { FileMode::Executable } else { FileMode::Regular };
-                    let bytes = from.read_native(&path, u64::MAX)?.unwrap_or_default();
-                    self.write_native(&path, mode, &bytes)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn enter(&mut self, path: &Path) -> Result<PathBuf> {
-        interrupt::check()?;
-        let all = parts(path)?;
-        let Some((name, above)) = all.split_last() else { fail!(Code::UnsafeContent, "a file without a name cannot be written") };
-        let above: PathBuf = above.iter().collect();
-        if self.above.as_ref().is_none_or(|(path, _)| *path != above) {
-            let dir = self.root.create_parts(&above, Readers::Everyone)?;
-            self.above = Some((above, dir));
-        }
-        self.written += 1;
-        Ok(PathBuf::from(name))
-    }
-
-    fn dir(&self) -> &Dir {
-        self.above.as_ref().map_or(&self.root, |(_, dir)| dir)
-    }
-
-    /// Brings the directory to the disk and adds it to the change.
-    ///
-    /// # Errors
-    /// When the disk fails.
-    pub fn finish(self) -> Result<()> {
-        if self.written < SYNC_EACH || !self.root.sync_file_system()? {
-            sync_tree(&self.root)?;
-        }
-        let inode = self.stage.metadata(&self.slot)?.as_ref().and_then(platform::inode);
-        self.transaction.operations.push(Operation { kind: OperationKind::PutTree, target: self.target, area: self.area, inode });
-        Ok(())
-    }
-}
-
-/// Syncs every file and directory below.
-pub(super) fn sync_tree(root: &Dir) -> Result<()> {
-    for entry in root.list(Limits { entries: usize::MAX, depth: usize::MAX })? {
-        let path = entry.path.native();
-        let above = root.create_parts(path.parent().unwrap_or(Path::new("")), Readers::Everyone)?;
-        let name = PathBuf::from(path.file_name().unwrap_or_default());
-        match entry.kind {
-            Kind::File { .. } => above.sync_file(&name)?,
-            Kind::Dir => above.child(&name)?.map_or(Ok(()), |dir| dir.sync())?,
-            Kind::Link | Kind::Special => {}
-        }
-    }
-    root.sync()
 }
 
 fn make_area(area: &Dir) -> Result<Dir> {

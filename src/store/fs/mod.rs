@@ -7,6 +7,8 @@ mod faults;
 pub mod journal;
 pub mod lock;
 mod platform;
+pub mod snapshot;
+mod staged;
 
 use std::path::Path;
 

@@ -5,20 +5,56 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::content::{Collector, Content, tree_id};
+use super::state::rule_of;
 use super::{Listed, MAX_LISTED_DEPTH, Source};
 use crate::error::{Code, Failure};
+use crate::model::content::ContentFile;
 use crate::model::digest::FileMode;
 use crate::model::id::ComponentId;
 use crate::model::index::{IndexFile, VersionRecord};
 use crate::model::path::RelPath;
 use crate::model::registry_file::Limits;
+use crate::model::registry_state::{Directory, Obstacle, Trouble};
 use crate::store::fs::dir::{self, Dir, EntryPath, Kind};
 
-pub(super) struct Folder(Dir);
+/// A folder with the layout of a registry.
+pub struct Folder(Dir);
 
 impl Folder {
     pub(super) fn open(path: &Path) -> Result<Self> {
         Dir::open(path).map(Self)
+    }
+
+    /// Every path that is no directory, relative and with `/`.
+    pub(super) fn paths(&self) -> Result<Vec<String>> {
+        let entries = self.0.list(dir::Limits { entries: 1_000_000, ..dir::Limits::default() })?;
+        let files = entries.into_iter().filter(|entry| entry.kind != Kind::Dir);
+        Ok(files.map(|entry| entry.path.native().to_string_lossy().replace('\\', "/")).collect())
+    }
+
+    /// What lies in the directory of a component, with all that is wrong in it.
+    pub(super) fn directory(&self, id: &ComponentId) -> Result<Option<Directory>> {
+        let Some(dir) = self.0.find_below(&format!("components/{id}").parse()?)? else { return Ok(None) };
+        let (mut files, mut obstacles) = (Vec::new(), Vec::new());
+        for entry in dir.list(dir::Limits::default())? {
+            let shown = entry.path.native().to_string_lossy().replace('\\', "/");
+            let mut refuse = |trouble, why: &str| obstacles.push(Obstacle { path: shown.clone(), trouble, why: why.to_owned() });
+            match (entry.kind, &entry.path) {
+                (Kind::Dir, _) => {}
+                (Kind::Link, _) => refuse(Trouble::Kind, "is a symbolic link"),
+                (Kind::Special, _) => refuse(Trouble::Kind, "is neither a file nor a directory"),
+                (Kind::File { .. }, EntryPath::Other(_)) => match shown.parse::<RelPath>() {
+                    Err(error) => refuse(Trouble::Name, rule_of(&error.to_string())),
+                    Ok(_) => refuse(Trouble::Name, "is not UTF-8"),
+                },
+                (Kind::File { executable, len }, EntryPath::Valid(path)) => {
+                    let bytes = dir.read(path, len)?.unwrap_or_default();
+                    let mode = if executable { FileMode::Executable } else { FileMode::Regular };
+                    files.push(ContentFile { path: path.clone(), mode, bytes });
+                }
+            }
+        }
+        Ok(Some(Directory { files, obstacles }))
     }
 }
 

@@ -16,11 +16,13 @@ use crate::model::path::RelPath;
 use crate::model::registry_file::{Limits, REGISTRY_FILE};
 use crate::store::fs::lock::FileLock;
 use crate::store::interrupt;
-use crate::store::objects::header;
+use crate::store::objects::Objects;
 use crate::store::transport::{ACCEPTED, Wanted};
 
 /// A tree object larger than this is no directory that a person made.
 const MAX_TREE_BYTES: u64 = 4 << 20;
+/// The same for a directory of the registry itself, which may hold many owners or components.
+const MAX_DIRECTORY_BYTES: u64 = 64 << 20;
 /// The most trees of one component that are read.
 const MAX_TREES: usize = 10_000;
 
@@ -32,7 +34,8 @@ pub(super) trait Supply {
     fn refresh(&self) -> Result<()>;
 }
 
-pub(super) struct GitTree {
+/// A repository at one commit.
+pub struct GitTree {
     repository: Repository,
     /// The commit that `main` is at.
     pub(super) main: Oid,
@@ -53,21 +56,7 @@ impl GitTree {
     /// Opens the repository at `path` on its `main`; `None` where there is no repository.
     pub(super) fn open(path: &Path) -> Result<Option<Self>> {
         let shown = path.display();
-        let repository = match Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, &[] as &[&Path]) {
-            Ok(repository) => repository,
-            Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
-            Err(error) if error.code() == ErrorCode::Owner => {
-                let failure = Failure::new(Code::Denied, format!("the repository {shown} belongs to another user"));
-                return Err(failure.hint(format!("git config --global --add safe.directory {shown}")).into());
-            }
-            Err(error) if error.class() == ErrorClass::Repository && error.message().contains("sha256") => {
-                let message = format!("the repository {shown} has SHA-256 objects; forum reads repositories with SHA-1 objects");
-                return Err(Failure::new(Code::InvalidRegistry, message).into());
-            }
-            Err(error) => {
-                return Err(Failure::new(Code::InvalidRegistry, format!("the repository {shown}: {}", error.message())).into());
-            }
-        };
+        let Some(repository) = repository_at(path)? else { return Ok(None) };
         if repository.find_reference("refs/heads/main").is_err() {
             fail!(Code::InvalidRegistry, "the repository {shown} has no branch main");
         }
@@ -75,8 +64,19 @@ impl GitTree {
         Ok(Some(Self { repository, main, root, supply: None, _used: None }))
     }
 
+    /// A commit of a repository on this machine.
+    pub(super) fn at(repository: Repository, commit: Oid) -> Result<Self> {
+        let root = repository.find_commit(commit)?.tree_id();
+        Ok(Self { repository, main: commit, root, supply: None, _used: None })
+    }
+
     pub(super) fn repository(&self) -> &Repository {
         &self.repository
+    }
+
+    /// The tree of the commit.
+    pub(super) fn root(&self) -> Oid {
+        self.root
     }
 
     /// Brings those of `ids` that are missing, in one request.
@@ -99,20 +99,20 @@ impl GitTree {
     /// The files below a tree, as far as its trees are at hand and within bounds: what is wrong is found when it is read.
     fn blobs_below(&self, top: Oid) -> Result<Vec<Oid>> {
         let (mut open, mut found, mut trees) = (vec![(top, 0)], Vec::new(), 0);
-        let odb = self.repository.odb()?;
+        let objects = Objects::of(&self.repository)?;
         while let Some((oid, depth)) = open.pop() {
             trees += 1;
             if trees > MAX_TREES || depth > MAX_DEPTH || found.len() > 100_000 {
                 break;
             }
-            if !odb.exists(oid) {
+            if !objects.odb().exists(oid) {
                 self.need(&[oid], Wanted::Trees)?;
                 continue;
             }
             // A tree too large to be read has nothing that will be read, either.
-            let harmless = header(&odb, oid).is_ok_and(|(size, _)| size as u64 <= MAX_TREE_BYTES);
-            let Some(object) = harmless.then(|| odb.read(oid).ok()).flatten() else { continue };
-            for row in rows(object.data()).unwrap_or_default() {
+            let harmless = objects.header(oid).is_ok_and(|(size, _)| size as u64 <= MAX_TREE_BYTES);
+            let Some((_, bytes)) = harmless.then(|| objects.read(oid).ok()).flatten() else { continue };
+            for row in rows(&bytes).unwrap_or_default() {
                 match row.mode {
                     b"40000" => open.push((row.id, depth + 1)),
                     b"160000" => {}
@@ -124,17 +124,30 @@ impl GitTree {
     }
 
     fn object_at(&self, path: &RelPath) -> Result<Option<(Oid, ObjectType)>> {
-        let root = self.repository.find_tree(self.root)?;
-        match root.get_path(&path.to_path()) {
-            Ok(entry) => Ok(entry.kind().map(|kind| (entry.id(), kind))),
-            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
+        let mut found = (self.root, ObjectType::Tree);
+        for part in path.parts() {
+            if found.1 != ObjectType::Tree {
+                return Ok(None);
+            }
+            let bytes = self.directory(found.0, path.as_str())?;
+            let rows = rows(&bytes).unwrap_or_default();
+            let Some(row) = rows.iter().find(|row| row.name == part.as_bytes()) else { return Ok(None) };
+            found = (row.id, row.kind());
         }
+        Ok(Some(found))
+    }
+
+    /// A tree of the registry itself.
+    fn directory(&self, oid: Oid, what: &str) -> Result<Vec<u8>> {
+        if self.size(oid, ObjectType::Tree, what)? > MAX_DIRECTORY_BYTES {
+            fail!(Code::InvalidRegistry, "{what}: its directory has more than {MAX_DIRECTORY_BYTES} bytes");
+        }
+        self.bytes(oid, what)
     }
 
     /// The size of an object, as its header says it: asked before the object itself, which may be far larger than its pack.
     fn size(&self, oid: Oid, kind: ObjectType, what: &str) -> Result<u64> {
-        match header(&self.repository.odb()?, oid) {
+        match Objects::of(&self.repository)?.header(oid) {
             Ok((size, is)) if is == kind => Ok(size as u64),
             Ok((_, is)) => Err(damaged(oid, what, &format!("is a {is}, not a {kind}")).into()),
             Err(error) => Err(damaged(oid, what, error.message()).into()),
@@ -143,8 +156,25 @@ impl GitTree {
 
     /// The bytes of an object whose size was found to be harmless.
     fn bytes(&self, oid: Oid, what: &str) -> Result<Vec<u8>> {
-        let odb = self.repository.odb()?;
-        Ok(odb.read(oid).map_err(|error| damaged(oid, what, error.message()))?.data().to_vec())
+        Ok(Objects::of(&self.repository)?.read(oid).map_err(|error| damaged(oid, what, error.message()))?.1)
+    }
+}
+
+/// The repository at `path` itself; `None` where there is none.
+pub(super) fn repository_at(path: &Path) -> Result<Option<Repository>> {
+    let shown = path.display();
+    match Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, &[] as &[&Path]) {
+        Ok(repository) => Ok(Some(repository)),
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+        Err(error) if error.code() == ErrorCode::Owner => {
+            let failure = Failure::new(Code::Denied, format!("the repository {shown} belongs to another user"));
+            Err(failure.hint(format!("git config --global --add safe.directory {shown}")).into())
+        }
+        Err(error) if error.class() == ErrorClass::Repository && error.message().contains("sha256") => {
+            let message = format!("the repository {shown} has SHA-256 objects; forum reads repositories with SHA-1 objects");
+            Err(Failure::new(Code::InvalidRegistry, message).into())
+        }
+        Err(error) => Err(Failure::new(Code::InvalidRegistry, format!("the repository {shown}: {}", error.message())).into()),
     }
 }
 
@@ -154,9 +184,15 @@ fn damaged(oid: Oid, what: &str, why: &str) -> Failure {
 }
 
 /// The commit and the root tree of a reference.
-fn tip(repository: &Repository, reference: &str) -> Result<(Oid, Oid)> {
-    let commit = repository.find_reference(reference)?.peel_to_commit()?;
-    Ok((commit.id(), commit.tree_id()))
+pub(super) fn tip(repository: &Repository, reference: &str) -> Result<(Oid, Oid)> {
+    let found = repository.find_reference(reference)?.resolve()?.target();
+    let Some(commit) = found else { fail!(Code::InvalidRegistry, "{reference} leads nowhere") };
+    let (kind, bytes) = Objects::of(repository)?.read(commit).map_err(|error| damaged(commit, reference, error.message()))?;
+    let root = (kind == ObjectType::Commit).then(|| bytes.strip_prefix(b"tree ")?.get(..40)).flatten();
+    match root.and_then(|root| Oid::from_str(std::str::from_utf8(root).ok()?).ok()) {
+        Some(root) => Ok((commit, root)),
+        None => Err(damaged(commit, reference, "is no commit").into()),
+    }
 }
 
 /// One row of a tree as it stands in the object.
@@ -164,6 +200,17 @@ struct Row<'a> {
     mode: &'a [u8],
     name: &'a [u8],
     id: Oid,
+}
+
+impl Row<'_> {
+    /// What the mode says that it is.
+    fn kind(&self) -> ObjectType {
+        match self.mode {
+            b"40000" => ObjectType::Tree,
+            b"160000" => ObjectType::Commit,
+            _ => ObjectType::Blob,
+        }
+    }
 }
 
 /// Reads a tree's rows as they are: libgit2's own reading would put right, or pass over, what must be refused.
@@ -285,13 +332,13 @@ impl Source for GitTree {
         let Some((top, ObjectType::Tree)) = self.object_at(below)? else { return Ok(Vec::new()) };
         let (mut open, mut found) = (vec![(String::new(), top, 1)], Vec::new());
         while let Some((prefix, oid, depth)) = open.pop() {
-            let Ok(tree) = self.repository.find_tree(oid) else { continue };
-            for entry in &tree {
-                let Ok(name) = entry.name() else { continue };
+            let Ok(bytes) = self.directory(oid, below.as_str()) else { continue };
+            for row in rows(&bytes).unwrap_or_default() {
+                let Ok(name) = std::str::from_utf8(row.name) else { continue };
                 let path = format!("{prefix}{name}");
-                match entry.kind() {
-                    Some(ObjectType::Tree) if depth < MAX_LISTED_DEPTH => open.push((format!("{path}/"), entry.id(), depth + 1)),
-                    Some(ObjectType::Blob) => found.push(Listed { path, blob: Some(object_id(entry.id())?) }),
+                match row.kind() {
+                    ObjectType::Tree if depth < MAX_LISTED_DEPTH => open.push((format!("{path}/"), row.id, depth + 1)),
+                    ObjectType::Blob => found.push(Listed { path, blob: Some(object_id(row.id)?) }),
                     _ => {}
                 }
             }
@@ -316,17 +363,17 @@ impl Source for GitTree {
     }
 
     fn is_at_hand(&self, record: &VersionRecord) -> Result<bool> {
-        let odb = self.repository.odb()?;
+        let objects = Objects::of(&self.repository)?;
         let mut open = vec![(Oid::from_bytes(record.tree.as_bytes())?, 0)];
         while let Some((oid, depth)) = open.pop() {
-            if !odb.exists(oid) {
+            if !objects.odb().exists(oid) {
                 return Ok(false);
             }
-            let Ok((size, ObjectType::Tree)) = header(&odb, oid) else { continue };
+            let Ok((size, ObjectType::Tree)) = objects.header(oid) else { continue };
             // What is wrong with a tree is found when it is read.
             if depth <= MAX_DEPTH && size as u64 <= MAX_TREE_BYTES && open.len() < MAX_TREES {
-                let object = odb.read(oid)?;
-                let rows = rows(object.data()).unwrap_or_default();
+                let (_, bytes) = objects.read(oid)?;
+                let rows = rows(&bytes).unwrap_or_default();
                 open.extend(rows.iter().filter(|row| row.mode != b"160000").map(|row| (row.id, depth + 1)));
             }
         }

@@ -4,9 +4,12 @@ mod bundle;
 mod content;
 mod folder;
 mod git;
+mod mirror;
 mod network;
 mod people;
 mod search;
+mod start;
+mod state;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -18,6 +21,9 @@ use anyhow::{Context as _, Result};
 use semver::Version;
 
 pub use content::{Content, tree_id};
+pub use mirror::{Mirrored, mirror};
+pub use start::{First, start};
+pub use state::{LocalRegistry, State};
 
 use self::folder::Folder;
 use self::git::GitTree;
@@ -32,6 +38,7 @@ use crate::model::path::RelPath;
 use crate::model::registry_file::{Limits, REGISTRY_FILE, RegistryFile};
 use crate::model::resolve::Catalog;
 use crate::store::memory::{Contribution, Memory};
+use crate::store::objects::Objects;
 use crate::store::transport::EngineChoice;
 
 /// The largest `registry.toml`, in bytes.
@@ -216,12 +223,13 @@ impl Registry {
         if visit.newest && !options.offline {
             source.refresh()?;
         }
-        let listed = if visit.components.is_empty() { Vec::new() } else { listed(&*source)? };
-        let read = |typed: &IdOrName, id: &ComponentId| match typed {
-            IdOrName::Id(typed) => typed == id,
-            IdOrName::Short(name) => name == id.name(),
-        };
-        let soon: Vec<_> = listed.into_iter().filter(|id| visit.components.iter().any(|typed| read(typed, id))).collect();
+        let mut soon = Vec::new();
+        for typed in &visit.components {
+            match typed {
+                IdOrName::Id(id) => soon.push(id.clone()),
+                IdOrName::Short(name) => soon.extend(listed(&*source)?.into_iter().filter(|id| id.name() == name)),
+            }
+        }
         source.prefetch(&soon)?;
         let search_file = key.as_ref().zip(options.cache_dir.as_ref()).map(|(key, cache)| search::file(cache, key));
         let memory = key.zip(options.state_dir.as_ref()).map(|(key, state)| Memory::of(state, &key));
@@ -301,6 +309,11 @@ impl Registry {
     /// # Errors
     /// [`Code::NotFound`] with names that are near, [`Code::Ambiguous`] with all that have the short name.
     pub fn find(&self, typed: &IdOrName) -> Result<ComponentId> {
+        if let IdOrName::Id(id) = typed
+            && self.has(id)
+        {
+            return Ok(id.clone());
+        }
         let ids = self.ids()?;
         let found: Vec<_> = match typed {
             IdOrName::Id(id) => ids.iter().filter(|i| *i == id).collect(),
@@ -320,6 +333,13 @@ impl Registry {
                 Err(names.iter().fold(failure, |failure, id| failure.hint(format!("forum fetch {id}"))).into())
             }
         }
+    }
+
+    /// Whether there is an index file of that name. Listing the index of a large registry takes longer than all else here.
+    fn has(&self, id: &ComponentId) -> bool {
+        let owner = format!("index/{}", id.owner()).parse().ok();
+        let files = owner.and_then(|owner| self.source.files(&owner).ok()).unwrap_or_default();
+        files.iter().any(|file| file.path.strip_suffix(".toml") == Some(id.name().as_str()))
     }
 
     /// Whether the files of a version can be read without asking a server.
@@ -374,7 +394,7 @@ fn remember(source: &GitTree, key: &str, options: &Options) -> Result<()> {
     let memory = Memory::of(state, key);
     if let Some(seen) = memory.main()?
         && !options.accept_rewrite
-        && network::descends(&source.repository().odb()?, source.main, seen) != network::Descent::Yes
+        && network::descends(&Objects::of(source.repository())?, source.main, seen) != network::Descent::Yes
     {
         return Err(network::rewritten(key, source.main, seen).into());
     }
@@ -383,7 +403,7 @@ fn remember(source: &GitTree, key: &str, options: &Options) -> Result<()> {
 
 /// Whether a commit is `old` or may descend from it: only what the commits at hand tell counts against it.
 pub(super) fn may_descend(repository: &git2::Repository, new: git2::Oid, old: git2::Oid) -> Result<bool> {
-    Ok(network::descends(&repository.odb()?, new, old) != network::Descent::No)
+    Ok(network::descends(&Objects::of(repository)?, new, old) != network::Descent::No)
 }
 
 fn nearness(typed: &IdOrName, id: &ComponentId) -> f64 {

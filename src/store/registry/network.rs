@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result};
-use git2::{ObjectType, Odb, Oid, Repository};
+use git2::{ErrorCode, ObjectType, Oid, Repository};
 
-use super::git::Supply;
+use super::git::{Supply, tip};
 use super::{Notes, Options};
 use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::address::Address;
 use crate::model::digest::ObjectId;
 use crate::store::fs::lock::FileLock;
-use crate::store::fs::{make_private_directory, remove_file};
+use crate::store::fs::{make_private_directory, remove_directory, remove_file};
 use crate::store::memory::{Memory, file_name_of};
+use crate::store::objects::{Objects, torn_pack};
 use crate::store::transport::{ACCEPTED, EngineChoice, History, INCOMING, Job, Transport, Wanted, engine};
 
 /// A cache repository and the way to its server.
@@ -39,15 +40,43 @@ pub(super) fn cache_repository(options: &Options, key: &str, suffix: &str) -> Re
     make_private_directory(&folder)?;
     let name = format!("{}{suffix}", file_name_of(key));
     let path = folder.join(&name);
-    let used = FileLock::shared(&folder.join(format!("{name}.lock")), &|| ())?;
-    if Repository::open_bare(&path).is_err() {
-        let _alone = alone(&path)?;
-        make_private_directory(&path)?;
-        let mut plain = git2::RepositoryInitOptions::new();
-        plain.bare(true).external_template(false);
-        Repository::init_opts(&path, &plain).with_context(|| format!("making the cache {}", path.display()))?;
+    let lock = folder.join(format!("{name}.lock"));
+    let used = FileLock::shared(&lock, &|| ())?;
+    if is_sound(&path) {
+        return Ok((path, used));
     }
-    Ok((path, used))
+    drop(used);
+    make_anew(&path, &lock)?;
+    Ok((path, FileLock::shared(&lock, &|| ())?))
+}
+
+/// Whether git and libgit2 can work with a cache repository, as far as can be told at a glance.
+fn is_sound(path: &Path) -> bool {
+    let Ok(repository) = Repository::open_bare(path) else { return false };
+    // libgit2 needs no HEAD and minds no setting that it does not ask for; git does.
+    let head = std::fs::read(path.join("HEAD")).is_ok_and(|head| head.starts_with(b"ref: refs/"));
+    let settings = repository.config().is_ok_and(|config| config.get_bool("core.bare").unwrap_or(false));
+    let is_whole = |name: &str| match repository.find_reference(name) {
+        Ok(_) => tip(&repository, name).is_ok(),
+        Err(error) => error.code() == ErrorCode::NotFound,
+    };
+    head && settings && [INCOMING, ACCEPTED].into_iter().all(is_whole)
+}
+
+/// Makes a cache repository, instead of one that is damaged: all in it can be had again.
+fn make_anew(path: &Path, lock: &Path) -> Result<()> {
+    let _alone = FileLock::exclusive(lock, &|| ())?;
+    if is_sound(path) {
+        return Ok(());
+    }
+    if path.exists() {
+        remove_directory(path)?;
+    }
+    make_private_directory(path)?;
+    let mut plain = git2::RepositoryInitOptions::new();
+    plain.bare(true).external_template(false);
+    Repository::init_opts(path, &plain).with_context(|| format!("making the cache {}", path.display()))?;
+    Ok(())
 }
 
 /// One run at a time writes to a cache repository. Git's own locks in it are then those of a run that was killed: they
@@ -138,7 +167,7 @@ impl Remote {
         }
         let history = if accepted.is_some() { History::Onward } else { History::Newest };
         self.tell("asking for the newest state");
-        let notes = engine.fetch_main(&self.job(&|phase| self.tell(phase)), history)?;
+        let notes = engine.fetch_main(&self.job(&|phase| self.tell(phase)), history).map_err(|error| self.blame(error))?;
         self.notes.borrow_mut().extend(notes);
         let repository = Repository::open_bare(&self.repository)?;
         let Some(new) = repository.find_reference(INCOMING).ok().and_then(|main| main.target()) else {
@@ -154,12 +183,22 @@ impl Remote {
         self.memory.set_main(new)
     }
 
+    /// Not the server is to blame where git stumbled over a damaged cache.
+    fn blame(&self, error: anyhow::Error) -> anyhow::Error {
+        match torn_pack(&self.repository) {
+            None => error,
+            Some(pack) => Failure::new(Code::Integrity, format!("the cache of {} is damaged: {}", self.address, pack.display()))
+                .hint("forum cache clean")
+                .into(),
+        }
+    }
+
     fn require_descent(&self, engine: &dyn Transport, repository: &Repository, new: Oid, seen: Oid) -> Result<()> {
-        let mut descends = descends(&repository.odb()?, new, seen);
+        let mut descends = descends(&Objects::of(repository)?, new, seen);
         if descends == Descent::Unknown {
-            engine.fetch_main(&self.job(&|phase| self.tell(phase)), History::Commits)?;
+            engine.fetch_main(&self.job(&|phase| self.tell(phase)), History::Commits).map_err(|error| self.blame(error))?;
             let fresh = Repository::open_bare(&self.repository)?;
-            descends = self::descends(&fresh.odb()?, new, seen);
+            descends = self::descends(&Objects::of(&fresh)?, new, seen);
         }
         if descends == Descent::Yes { Ok(()) } else { Err(rewritten(&self.address.to_string(), new, seen).into()) }
     }
@@ -183,7 +222,7 @@ pub(super) enum Descent {
 }
 
 /// Walks the parents as they stand in the objects: libgit2 would hide what lies behind a shallow boundary.
-pub(super) fn descends(odb: &Odb<'_>, new: Oid, old: Oid) -> Descent {
+pub(super) fn descends(objects: &Objects<'_>, new: Oid, old: Oid) -> Descent {
     let (mut open, mut seen, mut cut) = (vec![new], std::collections::HashSet::new(), false);
     while let Some(oid) = open.pop() {
         if oid == old {
@@ -192,14 +231,14 @@ pub(super) fn descends(odb: &Odb<'_>, new: Oid, old: Oid) -> Descent {
         if !seen.insert(oid) {
             continue;
         }
-        let Ok(object) = odb.read(oid) else {
+        let Ok((kind, bytes)) = objects.read(oid) else {
             cut = true;
             continue;
         };
-        if object.kind() != ObjectType::Commit {
+        if kind != ObjectType::Commit {
             continue;
         }
-        for line in object.data().split(|&b| b == b'\n').take_while(|line| !line.is_empty()) {
+        for line in bytes.split(|&b| b == b'\n').take_while(|line| !line.is_empty()) {
             let parent = line.strip_prefix(b"parent ").and_then(|id| Oid::from_str(std::str::from_utf8(id).ok()?).ok());
             open.extend(parent);
         }
@@ -221,7 +260,8 @@ impl Supply for Remote {
             }
         }
         self.tell("bringing files");
-        let notes = engine.fetch_objects(&self.job(&|phase| self.tell(phase)), &missing, wanted)?;
+        let brought = engine.fetch_objects(&self.job(&|phase| self.tell(phase)), &missing, wanted);
+        let notes = brought.map_err(|error| self.blame(error))?;
         self.notes.borrow_mut().extend(notes);
         Ok(())
     }

@@ -253,6 +253,7 @@ pub(super) const FILES: &[File] = &[
         document: include_str!("../documents/workspace.toml"),
         read: Some(read_workspace),
         refused: &[
+            ("author = \"role\"", "author = \"anybody\""),
             ("components = \"components\"", "components = \"/components\""),
             ("components = \"components\"", "components = 1"),
             ("url = \"https://forum.example/kommun.git\"\n", ""),
@@ -266,7 +267,6 @@ pub(super) const FILES: &[File] = &[
             ("variables = { retries = 5 }", "variables = 5"),
         ],
         tolerated: &[
-            ("author = \"role\"", "author = \"anybody\""),
             ("country = \"SE\"", "country = \"Sweden\""),
             ("[registries.kommun]", "[registries.Kommun]"),
             ("url = \"https://forum.example/kommun.git\"", "url = \"\""),

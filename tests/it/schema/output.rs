@@ -5,9 +5,11 @@ use std::fs;
 use serde_json::Value;
 
 use super::schemas;
+use crate::publish::component;
 use crate::support::fixtures::{PUPIL, SFTP, ready};
 use crate::support::json_schema::Schemas;
 use crate::support::sandbox::Sandbox;
+use crate::support::write_files;
 
 /// The envelope, which all answers share, and the schema of failures.
 const ENVELOPE: &str = "output";
@@ -27,9 +29,15 @@ const RUNS: &[(&str, &[&str], i32)] = &[
     ("output-verify", &["verify"], 0),
     ("output-verify", &["verify", "--deny", "deprecated"], 3),
     ("output-status", &["status", "--exit-code"], 0),
+    ("output-diff", &["diff"], 0),
+    ("output-update", &["update"], 0),
     ("output-tree", &["tree"], 0),
     ("output-tree", &["tree", "--why", SFTP], 0),
     ("output-config", &["config"], 0),
+    ("output-registry-init", &["registry", "init", "fresh"], 0),
+    ("output-registry-mirror", &["registry", "mirror", "kommun.bundle", "--registry", "kommun"], 0),
+    ("output-new", &["new", "pupil-sync"], 0),
+    ("output-registry-check", &["registry", "check", "../../srv/kommun.git"], 0),
     ("output-cache-path", &["cache", "path"], 0),
     ("output-cache-verify", &["cache", "verify"], 0),
     ("output-cache-clean", &["cache", "clean"], 0),
@@ -38,6 +46,11 @@ const RUNS: &[(&str, &[&str], i32)] = &[
     ("output-remove", &["remove", PUPIL], 0),
     ("output-restore", &["restore"], 0),
     ("output-restore", &["restore", PUPIL], 0),
+    ("output-contribution", &["publish", "sync", "--dry-run"], 0),
+    ("output-publish-status", &["publish", "sync", "--status"], 0),
+    ("output-contribution", &["adopt", "bytes", "--status", "pilot", "--dry-run"], 0),
+    ("output-contribution", &["registry", "yank", "goteborg/pupil-system@1.1.0", "--reason", "wrong", "--dry-run"], 0),
+    ("output-contribution", &["registry", "deprecate", "bytes", "--reason", "old", "--dry-run"], 0),
     ("output-registry-add", &["registry", "add", "other", "https://forum.example/other.git"], 0),
     ("output-registry-remove", &["registry", "remove", "other"], 0),
     (FAILURE, &["fetch", "goteborg/nothing", "--registry", "kommun"], 1),
@@ -74,6 +87,7 @@ fn answers_keep_to_their_schemas() {
     small.registry.yank(PUPIL, "1.0.0", "wrong mapping");
     small.registry.deprecate(SFTP, "old", "goteborg/bytes");
     small.registry.adopt(PUPIL, "sundsvall", "1.2.0", "production");
+    write_files(&ws.join("sync"), &component("1.0.0", "", &[]));
     let (schemas, commands) = (schemas(), commands(&sandbox, &[]));
     for (schema, args, exit) in RUNS {
         if *schema != FAILURE && of(args, &commands).is_none() {

@@ -1,10 +1,10 @@
 //! The answers that a person gives: `--set`, `--answers`, or typed at a prompt.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::Args;
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::fail;
@@ -32,15 +32,15 @@ enum Raw {
 }
 
 impl Given {
-    pub(super) fn read(context: &Context, args: &Args) -> Result<Self> {
+    pub(super) fn read(context: &Context, set: &[String], answers: Option<&Path>) -> Result<Self> {
         let mut given = Self::default();
-        if let Some(path) = &args.answers {
+        if let Some(path) = answers {
             let path = context.started_in.join(path);
             let shown = path.display().to_string();
             let text = read_text(&path)?;
             given.read_file(&text).with_context(|| shown)?;
         }
-        for word in &args.set {
+        for word in set {
             let Some((key, value)) = word.split_once('=') else { fail!(Code::Usage, "--set: `{}` is not KEY=VALUE", word.escape_debug()) };
             let value = Raw::Typed(value.to_owned());
             match key.split_once(':') {

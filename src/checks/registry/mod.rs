@@ -1,0 +1,263 @@
+//! What must hold in a registry: the whole of it, or what one contribution changes.
+//!
+//! `forum registry check` asks here in a maintainer's CI, and `publish`, `adopt`, `yank` and `deprecate` ask before they
+//! push: so nothing is pushed that a registry would refuse.
+
+mod contribution;
+mod files;
+mod index;
+mod people;
+mod repair;
+pub(super) mod rules;
+mod shape;
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use semver::Version;
+
+pub use self::contribution::{Content, Contribution, contribution};
+use self::index::{Indexed, Read};
+use self::people::Around;
+use self::rules::id;
+use super::finding::{Checked, Finding, Severity};
+use super::{Candidate, Previous, Unusable, check};
+use crate::model::content::ContentFile;
+use crate::model::digest::ObjectId;
+use crate::model::id::{ComponentId, Name};
+use crate::model::index::VersionRecord;
+use crate::model::registry_file::{REGISTRY_FILE, RegistryFile};
+use crate::model::registry_state::{Directory, Held, RegistryState, Trouble};
+use crate::model::resolve::Catalog as _;
+
+/// A whole registry.
+pub struct Whole<'a> {
+    /// What it holds.
+    pub state: &'a dyn RegistryState,
+    /// Every file in it.
+    pub paths: &'a [String],
+    /// The version of this forum.
+    pub running: &'a Version,
+    /// What is known to be cut off: a folder has the last contents only, a shallow clone not even all of its own.
+    pub history: History,
+}
+
+/// How much of the contents of older versions can be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum History {
+    /// All that was ever published.
+    Whole,
+    /// A shallow clone.
+    Shallow,
+    /// A folder.
+    None,
+}
+
+/// What a path of a registry is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    /// A file of a component's content.
+    Component(ComponentId),
+    Index(ComponentId),
+    Adoption(ComponentId, Name),
+    Publisher(Name),
+    Event,
+    /// Below one of the directories of the layout, and none of these.
+    Stray,
+    /// Everything else: the maintainers' own.
+    Other,
+}
+
+impl Part {
+    fn of(path: &str) -> Self {
+        let Some((top, below)) = path.split_once('/') else { return Self::Other };
+        let stem = below.strip_suffix(".toml");
+        let stray = || Some(Self::Stray);
+        let part = match top {
+            "components" => {
+                let mut parts = below.splitn(3, '/');
+                let id = parts.next().zip(parts.next()).and_then(|(owner, name)| format!("{owner}/{name}").parse().ok());
+                if parts.next().is_some() { id.map(Self::Component) } else { None }
+            }
+            "index" => stem.and_then(|stem| stem.parse().ok()).map(Self::Index),
+            "adoptions" => {
+                stem.and_then(|stem| stem.rsplit_once('/')).and_then(|(id, by)| Some(Self::Adoption(id.parse().ok()?, by.parse().ok()?)))
+            }
+            "publishers" => stem.and_then(|stem| stem.parse().ok()).map(Self::Publisher),
+            "events" => stem.filter(|stem| !stem.contains('/')).map(|_| Self::Event),
+            _ => return Self::Other,
+        };
+        // Git keeps no empty directories; people keep them with such a file.
+        let keeper = matches!(path.rsplit('/').next(), Some(".gitkeep" | "README.md"));
+        part.or_else(|| if keeper { Some(Self::Other) } else { stray() }).unwrap_or(Self::Stray)
+    }
+}
+
+/// Checks everything that a registry holds.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn whole(registry: &Whole<'_>) -> Result<Checked> {
+    let mut findings = Vec::new();
+    let bytes = registry.state.read(REGISTRY_FILE)?;
+    let Some(file) = files::registry(bytes.as_deref(), registry.running, &mut findings) else { return Ok(answer(findings)) };
+    let catalog = Indexed::new(registry.state);
+    let mut components = BTreeSet::new();
+    for path in registry.paths {
+        let part = Part::of(path);
+        match &part {
+            Part::Component(component) | Part::Index(component) => {
+                components.insert(component.clone());
+            }
+            Part::Stray => findings.push(stray(path)),
+            _ => {}
+        }
+        small(&part, path, &file, &catalog, &mut findings)?;
+    }
+    for component in &components {
+        of_component(registry, component, &file, &catalog, &mut findings)?;
+    }
+    Ok(answer(findings))
+}
+
+/// Each finding tells how it is mended before the merge and after.
+fn answer(findings: Vec<Finding>) -> Checked {
+    Checked::of(findings.into_iter().map(repair::both).collect(), None)
+}
+
+fn stray(path: &str) -> Finding {
+    Finding::new(id::FOREIGN_PATH, "has no place in the layout of a registry").at(path)
+}
+
+/// The files that stand for themselves.
+fn small(part: &Part, path: &str, registry: &RegistryFile, catalog: &Indexed<'_>, findings: &mut Vec<Finding>) -> Result<()> {
+    if !matches!(part, Part::Publisher(_) | Part::Adoption(..) | Part::Event) {
+        return Ok(());
+    }
+    let Some(bytes) = catalog.state.read(path)? else { return Ok(()) };
+    match part {
+        Part::Publisher(_) => files::publisher(path, &bytes, registry, findings),
+        Part::Adoption(component, by) => {
+            let known = catalog.state.read(&format!("publishers/{by}.toml"))?.is_some();
+            let around = Around { component, by, index: catalog.index(component)?, known };
+            people::adoption(path, &bytes, &around, findings);
+        }
+        _ => people::event(path, &bytes, &|component| catalog.has(component), findings),
+    }
+    Ok(())
+}
+
+/// One component of the whole: its index, all its versions, and the files that lie there now.
+fn of_component(
+    registry: &Whole<'_>,
+    component: &ComponentId,
+    file: &RegistryFile,
+    catalog: &Indexed<'_>,
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
+    let path = index::place(component);
+    let place = format!("components/{component}");
+    let tree = registry.state.tree(component)?;
+    let Some(bytes) = registry.state.read(&path)? else {
+        findings.push(Finding::new(id::INDEX_FILE, format!("{component} has files, and no {path}")).at(place));
+        return Ok(());
+    };
+    owner(component, catalog.state, &path, findings)?;
+    let Some(read) = index::file(component, &path, &bytes, catalog, findings) else { return Ok(()) };
+    placed(&read, tree, findings);
+    if let Some(directory) = registry.state.directory(component)? {
+        content(component, &directory, file, None, findings);
+    }
+    let newest = read.index.newest();
+    let mut described = None;
+    for record in &read.index.versions {
+        if read.index.removed.contains_key(&record.version) {
+            continue;
+        }
+        if !read.index.yanked.contains_key(&record.version) {
+            index::resolves(&read, record, catalog, Severity::Warning, findings);
+        }
+        let files = version(registry.history, &read, record, catalog.state, file, findings)?;
+        if let Some(files) = &files {
+            index::manifest(&read, record, files, findings);
+        }
+        if newest.is_some_and(|newest| newest.version == record.version) {
+            described = files;
+        }
+    }
+    index::card(&read, newest.map(|newest| (newest, described.as_deref())), findings);
+    Ok(())
+}
+
+/// The owner has a file that tells who it is.
+fn owner(component: &ComponentId, state: &dyn RegistryState, path: &str, findings: &mut Vec<Finding>) -> Result<()> {
+    let file = format!("publishers/{}.toml", component.owner());
+    if state.read(&file)?.is_none() {
+        let message = format!("the owner {} has no {file}", component.owner());
+        findings.push(Finding::new(id::OWNER_UNKNOWN, message).at(path));
+    }
+    Ok(())
+}
+
+/// The files that lie there are those of the version that was published last. Where that was erased, of any other.
+fn placed(read: &Read<'_>, tree: Option<ObjectId>, findings: &mut Vec<Finding>) {
+    let Some(last) = read.index.last_published() else { return };
+    let place = format!("components/{}", read.index.id);
+    let erased = read.index.removed.contains_key(&last.version);
+    let others = || read.index.versions.iter().filter(|record| !read.index.removed.contains_key(&record.version));
+    let message = match tree {
+        None if erased => return,
+        None => format!("the files of {} are not there", last.version),
+        Some(tree) if tree == last.tree && !erased => return,
+        Some(tree) if erased && others().any(|record| record.tree == tree) => return,
+        Some(tree) if erased => format!("{} was erased, and the files here ({tree}) are of no other version", last.version),
+        Some(tree) => format!(
+            "the files are not those of {}, the version that was published last: their tree is {tree}, the index says {}",
+            last.version, last.tree
+        ),
+    };
+    findings.push(Finding::new(id::DIGESTS, message).at(place));
+}
+
+/// The files of a version, where a client could have them.
+fn version(
+    history: History,
+    read: &Read<'_>,
+    record: &VersionRecord,
+    state: &dyn RegistryState,
+    registry: &RegistryFile,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<Vec<ContentFile>>> {
+    let component = &read.index.id;
+    let mut say = |severity, message: String| findings.push(read.of_version(id::DIGESTS, record, message).severity(severity));
+    match state.version(component, record, registry.limits)? {
+        Held::Files(files) => return Ok(Some(files)),
+        Held::Refused(why) => say(Severity::Error, why),
+        Held::Missing if history == History::Whole => {
+            say(Severity::Error, format!("the files of {component} {} ({}) are not in the repository", record.version, record.tree));
+        }
+        Held::Missing if history == History::Shallow => {
+            let message = format!("{component} {} lies beyond what this shallow clone has: fetch-depth: 0 brings it", record.version);
+            say(Severity::Warning, message);
+        }
+        Held::Missing => {}
+    }
+    Ok(None)
+}
+
+/// Everything that `forum check` knows.
+fn content(
+    component: &ComponentId,
+    directory: &Directory,
+    registry: &RegistryFile,
+    previous: Option<&Previous>,
+    findings: &mut Vec<Finding>,
+) {
+    let rule = |trouble| if trouble == Trouble::Name { id::PATH } else { id::FILE_KIND };
+    let unusable = directory.obstacles.iter();
+    let unusable: Vec<_> = unusable.map(|one| Unusable { path: one.path.clone(), rule: rule(one.trouble), why: one.why.clone() }).collect();
+    let place = format!("components/{component}");
+    let candidate =
+        Candidate { files: &directory.files, unusable: &unusable, place: &place, registry: Some(registry), owner: None, previous };
+    findings.extend(check(&candidate).findings);
+}

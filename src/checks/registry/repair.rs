@@ -1,0 +1,44 @@
+//! How to mend what a registry's check finds: always both ways, since who reads it may stand on either side of the merge.
+
+use super::super::finding::Finding;
+use super::rules::id;
+
+const REPUBLISH: &str = "make the change in the owner's own repository, and `forum publish` from there, which makes the branch anew";
+const NEXT: &str = "the owner raises `version` and publishes again; `forum registry yank` keeps others from this version";
+const REVERT: &str = "put back what `main` had: git revert -m 1 <the merge>";
+
+/// The recipes for a contribution that waits, and for what is on `main`.
+fn recipes(finding: &Finding) -> (String, String) {
+    let path = finding.path.as_deref().unwrap_or_default();
+    let mend = finding.help.trim_end_matches('.');
+    match finding.rule {
+        id::DIGESTS | id::INDEX_MANIFEST | id::CARD | id::DEPENDENCIES => {
+            (REPUBLISH.to_owned(), format!("{NEXT}; nobody can have it until then"))
+        }
+        id::APPEND_ONLY => ("take the change back; a version on `main` stays as it is".to_owned(), REVERT.to_owned()),
+        id::ONE_CHANGE | id::FOREIGN_PATH => {
+            ("make one contribution for each: `forum publish` makes them so".to_owned(), format!("{REVERT}, then a contribution for each"))
+        }
+        id::OWNER_UNKNOWN => (
+            "the owner tells who it is in [workspace.publisher] of forum.toml, and `forum publish` brings the file".to_owned(),
+            "add publishers/<owner>.toml in a contribution of its own".to_owned(),
+        ),
+        _ if path.starts_with("components/") || path.is_empty() => {
+            (format!("{mend}, in the owner's own repository, and `forum publish` from there"), NEXT.to_owned())
+        }
+        _ if path.starts_with("index/") => {
+            (format!("{mend}; `forum publish` writes the file"), format!("{mend}, in a contribution of its own"))
+        }
+        _ => (format!("{mend}, on the branch"), format!("{mend}, in a contribution of its own")),
+    }
+}
+
+/// Tells both.
+pub(super) fn both(mut finding: Finding) -> Finding {
+    let (waiting, merged) = recipes(&finding);
+    finding.help = match finding.rule {
+        id::DIGESTS if !finding.help.is_empty() => format!("{}. Not published yet: {waiting}. Published already: {merged}.", finding.help),
+        _ => format!("not published yet: {waiting}. Published already: {merged}."),
+    };
+    finding
+}

@@ -1,0 +1,109 @@
+//! A version of a component before it is written: its files with the answers in them, and its entry for the lock.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use crate::error::{Code, Failure};
+use crate::formats::render::{files_named, render};
+use crate::model::content::ContentFile;
+use crate::model::digest::{Checksum, FileMode};
+use crate::model::id::ComponentId;
+use crate::model::index::VersionRecord;
+use crate::model::lockfile::LockEntry;
+use crate::model::manifest::{MANIFEST_FILE, Manifest, Needs};
+use crate::model::path::RelPath;
+use crate::model::variables::{Answers, Variable, complete};
+use crate::model::written::{digest, normalise};
+use crate::store::registry::{Content, Registry};
+use crate::store::workspace::Workspace;
+
+/// What is known of a version's files before they are written.
+pub(super) struct Prepared {
+    pub(super) content: Content,
+    pub(super) manifest: Manifest,
+    pub(super) answers: Answers,
+}
+
+/// Where a component goes, and why.
+pub(super) struct Place {
+    pub(super) registry: String,
+    pub(super) path: RelPath,
+    pub(super) requested: bool,
+}
+
+impl Prepared {
+    /// Reads a version from its registry; nothing is answered yet.
+    pub(super) fn read(registry: &Registry, id: &ComponentId, record: &VersionRecord) -> Result<Self> {
+        let content = registry.content(id, record)?;
+        let bytes = content
+            .get(MANIFEST_FILE)
+            .ok_or_else(|| Failure::new(Code::InvalidManifest, format!("{id} {}: has no {MANIFEST_FILE}", record.version)))?;
+        let manifest = Manifest::parse(id, &record.version, bytes)?;
+        Ok(Self { content, manifest, answers: Answers::new() })
+    }
+
+    /// The entry for the lock, and the files as they are written. What has neither answer nor default keeps its placeholder.
+    pub(super) fn write(&mut self, id: &ComponentId, record: &VersionRecord, place: Place) -> Result<(LockEntry, Vec<ContentFile>)> {
+        let variables = &self.manifest.variables;
+        let answers = complete(variables, &self.answers).unwrap_or_else(|_| self.answers.clone());
+        let secret = |name: &String| variables.get(name).is_some_and(Variable::is_secret);
+        let content = std::mem::take(&mut self.content);
+        let mut entry = LockEntry {
+            id: id.clone(),
+            version: record.version.clone(),
+            registry: place.registry,
+            tree: record.tree,
+            checksum: record.checksum,
+            path: place.path,
+            requested: place.requested,
+            dependencies: record.dependencies.keys().cloned().collect(),
+            answers: answers.iter().filter(|(name, _)| !secret(name)).map(|(n, a)| (n.clone(), a.clone())).collect(),
+            written: record.checksum,
+            executable: content.files.iter().filter(|f| f.mode == FileMode::Executable).map(|f| f.path.clone()).collect(),
+            pieces: BTreeMap::new(),
+            pending: None,
+        };
+        let (files, open) = write_answers(id, content, &self.manifest, &answers, &mut entry)?;
+        let sum = |file: &ContentFile| open.get(&file.path).copied().unwrap_or_else(|| Checksum::of(&normalise(&file.bytes)));
+        entry.written = digest(files.iter().map(|file| (&file.path, sum(file))));
+        entry.executable.sort();
+        Ok((entry, files))
+    }
+}
+
+fn write_answers(
+    id: &ComponentId,
+    content: Content,
+    manifest: &Manifest,
+    answers: &Answers,
+    entry: &mut LockEntry,
+) -> Result<(Vec<ContentFile>, BTreeMap<RelPath, Checksum>)> {
+    let named = files_named(&manifest.variables);
+    if let Some(lost) = named.iter().find(|path| content.get(path.as_str()).is_none()) {
+        return Err(
+            Failure::new(Code::InvalidManifest, format!("{id}: {MANIFEST_FILE} names the file `{lost}`, which is not there")).into()
+        );
+    }
+    let mut files = content.files;
+    let mut open = BTreeMap::new();
+    for file in files.iter_mut().filter(|file| named.contains(&file.path)) {
+        let rendered = render(id, &file.path, &file.bytes, &manifest.variables, answers)?;
+        file.bytes = rendered.bytes;
+        if !rendered.pieces.is_empty() {
+            open.insert(file.path.clone(), Checksum::of(&rendered.open));
+            entry.pieces.insert(file.path.clone(), rendered.pieces);
+        }
+    }
+    Ok((files, open))
+}
+
+/// What a component in the workspace needs, as its manifest there says; people may have broken that file.
+pub(super) fn needs_on_disk(workspace: &Workspace, entry: &LockEntry) -> Needs {
+    let read = || {
+        let path = entry.path.join(&MANIFEST_FILE.parse().ok()?).ok()?;
+        let bytes = workspace.read(&path).ok()??;
+        Some(Manifest::parse(&entry.id, &entry.version, &bytes).ok()?.needs)
+    };
+    read().unwrap_or_default()
+}

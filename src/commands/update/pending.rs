@@ -1,0 +1,248 @@
+//! An update that waits for a person: `--continue` when all is settled, `--abort` to take it back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::report::UpdateReport;
+use super::{set_variables, waiting_file};
+use crate::commands::places::Places;
+use crate::commands::prepared::{Place, Prepared};
+use crate::commands::{Outcome, refuse_locked};
+use crate::context::Context;
+use crate::error::{Code, Failure};
+use crate::fail;
+use crate::formats::text::has_markers;
+use crate::model::digest::Checksum;
+use crate::model::id::ComponentId;
+use crate::model::lockfile::{Lock, LockEntry};
+use crate::model::path::RelPath;
+use crate::model::resolve::Catalog as _;
+use crate::model::update::{CONFLICTS, PendingFile, THEIRS, Waiting};
+use crate::store::fs::journal::Transaction;
+use crate::store::kept::{Kept, KeptCopies};
+use crate::store::workspace::Workspace;
+
+type Waits = Vec<(ComponentId, Waiting)>;
+
+/// The updates that a person means: those named and what waits with them, else all.
+fn meant(workspace: &Workspace, file: &PendingFile, ids: &[ComponentId]) -> Result<BTreeSet<ComponentId>> {
+    let waits = |entry: &&LockEntry| entry.pending.is_some();
+    if let Some(id) = ids.iter().find(|id| workspace.lock.components.get(*id).is_none_or(|entry| entry.pending.is_none())) {
+        let failure = Failure::new(Code::NotFound, format!("no update of {id} waits"));
+        return Err(failure.hint("forum status").into());
+    }
+    let all: Vec<_> = workspace.lock.components.values().filter(waits).map(|entry| entry.id.clone()).collect();
+    if all.is_empty() {
+        fail!(Code::NotFound, "no update waits in this workspace");
+    }
+    let mut meant: BTreeSet<_> = if ids.is_empty() { all.into_iter().collect() } else { ids.iter().cloned().collect() };
+    let with: Vec<_> = meant.iter().filter_map(|id| file.updates.get(id)).flat_map(|waiting| waiting.together.clone()).collect();
+    let still = |id: &ComponentId| workspace.lock.components.get(id).map_or(file.updates.contains_key(id), |entry| entry.pending.is_some());
+    meant.extend(with.into_iter().filter(still));
+    Ok(meant)
+}
+
+/// `--continue`.
+pub(super) fn finish(context: &Context, workspace: &mut Workspace, ids: &[ComponentId]) -> Result<Outcome> {
+    let mut file = waiting_file(workspace)?;
+    let meant = meant(workspace, &file, ids)?;
+    let mut waits = Waits::new();
+    for id in &meant {
+        let waiting = match file.updates.remove(id) {
+            Some(waiting) => waiting,
+            None => made_again(context, workspace, id)?,
+        };
+        waits.push((id.clone(), waiting));
+    }
+    refuse_open(workspace, &waits)?;
+    let mut lock = workspace.lock.clone();
+    for (id, waiting) in &waits {
+        lock.components.insert(id.clone(), waiting.entry.clone());
+        set_variables(workspace, id, &waiting.variables);
+    }
+    refuse_locked(context, workspace, &lock)?;
+    let mut change = Transaction::begin(&workspace.root)?;
+    workspace.stage_pending(&mut change, &file)?;
+    workspace.stage(&mut change, &lock)?;
+    change.commit()?;
+    context.ui.report("update", &UpdateReport::of_waiting(&waits, "updated"));
+    Ok(left(context, &lock))
+}
+
+/// What still waits.
+fn left(context: &Context, lock: &Lock) -> Outcome {
+    let Some(entry) = lock.components.values().find(|entry| entry.pending.is_some()) else { return Outcome::Done };
+    context.ui.say(&format!("note: an update of {} still waits", entry.id));
+    Outcome::Conflicts
+}
+
+/// Refuses as long as something is not settled, and names it.
+fn refuse_open(workspace: &Workspace, waits: &Waits) -> Result<()> {
+    let mut open = Vec::new();
+    for (_, waiting) in waits {
+        let at = &waiting.entry.path;
+        for one in &waiting.open {
+            let (path, beside) = (at.join(&one.path)?, one.beside.as_ref().map(|beside| at.join(beside)).transpose()?);
+            match beside {
+                Some(beside) if workspace.exists(&beside)? => open.push(format!("{beside} is still there (it belongs to {path})")),
+                None if workspace.read_whole(&path)?.is_some_and(|bytes| has_markers(&bytes)) => {
+                    open.push(format!("{path} still has markers of a conflict"));
+                }
+                _ => {}
+            }
+        }
+    }
+    if open.is_empty() {
+        return Ok(());
+    }
+    let failure = Failure::new(Code::Pending, format!("not all conflicts are settled: {}", open.join("; ")));
+    let id = &waits[0].0;
+    Err(failure.hint(format!("settle them, then: forum update {id} --continue")).hint(format!("forum update {id} --abort")).into())
+}
+
+/// What a lost record said, from the lock and the registry; any markers and any file beside another count as open.
+fn made_again(context: &Context, workspace: &Workspace, id: &ComponentId) -> Result<Waiting> {
+    let Some(entry) = workspace.lock.components.get(id) else { fail!(Code::NotFound, "no update of {id} waits") };
+    let Some(to) = entry.pending.as_ref().map(|pending| pending.to.clone()) else { fail!(Code::NotFound, "no update of {id} waits") };
+    let mut places = Places::new(context, workspace, Vec::new())?;
+    let registry = places.of_entry(entry)?;
+    let index = registry.index(id)?;
+    let Some(record) = index.as_ref().and_then(|index| index.record(&to)) else { fail!(Code::NotFound, "the registry has no {id} {to}") };
+    let mut prepared = Prepared::read(registry, id, record)?;
+    let fits =
+        |name: &String, answer| prepared.manifest.variables.get(name).is_some_and(|variable| variable.check_answer(name, answer).is_ok());
+    prepared.answers = entry.answers.iter().filter(|(name, answer)| fits(name, answer)).map(|(n, a)| (n.clone(), a.clone())).collect();
+    let place = Place { registry: entry.registry.clone(), path: entry.path.clone(), requested: entry.requested };
+    let (new, _) = prepared.write(id, record, place)?;
+    let variables = workspace.file.components.get(id).map(|wish| wish.variables.clone()).unwrap_or_default();
+    let mut open = Vec::new();
+    for found in workspace.files(entry)? {
+        let Some(path) = found.path else { continue };
+        let left = [THEIRS, CONFLICTS].iter().any(|word| path.file_name().contains(&format!("{word}-{to}")));
+        if left || found.bytes.is_some_and(|bytes| has_markers(&bytes)) {
+            let beside = left.then(|| path.clone());
+            open.push(crate::model::update::Open { path, conflict: crate::model::merge::Conflict::BothModified, beside });
+        }
+    }
+    Ok(Waiting {
+        entry: new,
+        variables,
+        from: Some(entry.version.clone()),
+        kept: None,
+        open,
+        touched: BTreeMap::new(),
+        files: Vec::new(),
+        changed_variables: Vec::new(),
+        together: vec![id.clone()],
+    })
+}
+
+/// `--abort`.
+pub(super) fn abort(context: &Context, workspace: &Workspace, ids: &[ComponentId]) -> Result<Outcome> {
+    let mut file = waiting_file(workspace)?;
+    let meant = meant(workspace, &file, ids)?;
+    let copies = KeptCopies::of(context.state_dir()?, &workspace.root);
+    let all = copies.list()?;
+    let mut lock = workspace.lock.clone();
+    let mut change = Transaction::begin(&workspace.root)?;
+    let mut written_since = Vec::new();
+    for id in &meant {
+        let waiting = file.updates.remove(id);
+        let snapshot_of = |path: &RelPath| workspace.snapshot(path);
+        match (lock.components.get_mut(id), waiting) {
+            (Some(entry), waiting) => {
+                let kept = copy_of(&all, id, waiting.as_ref())?;
+                let touched = waiting.map(|waiting| waiting.touched);
+                if !is_as_written(workspace, &entry.path, touched.as_ref())? {
+                    written_since.push(id.clone());
+                }
+                change.watch(&entry.path, snapshot_of(&entry.path)?);
+                put_back(workspace, &mut change, kept, entry, touched.as_ref())?;
+                entry.pending = None;
+            }
+            (None, Some(waiting)) => {
+                if !is_as_written(workspace, &waiting.entry.path, Some(&waiting.touched))? {
+                    fail!(
+                        Code::Pending,
+                        "{id} came with the update, and you wrote in {}: move what you need, and remove it",
+                        waiting.entry.path
+                    );
+                }
+                change.remove_tree(&waiting.entry.path)?;
+            }
+            (None, None) => {}
+        }
+    }
+    refuse_locked(context, workspace, &lock)?;
+    let since: Vec<_> = written_since.iter().collect();
+    let now = if since.is_empty() { None } else { Some(copies.keep(workspace, "update --abort", context.settings.now, &since)?) };
+    workspace.stage_pending(&mut change, &file)?;
+    workspace.stage(&mut change, &lock)?;
+    let done = change.commit();
+    if let (Err(_), Some(now)) = (&done, &now) {
+        now.forget();
+    }
+    done?;
+    let versions = meant.into_iter().map(|id| (lock.components.get(&id).map(|entry| entry.version.clone()), id));
+    context.ui.report("update", &UpdateReport::of_taken_back(versions.map(|(version, id)| (id, version)).collect()));
+    for id in &written_since {
+        context.ui.say(&format!("what you wrote meanwhile is kept: forum restore {id}"));
+    }
+    Ok(left(context, &lock))
+}
+
+/// The copy from before the update.
+fn copy_of<'a>(all: &'a [Kept], id: &ComponentId, waiting: Option<&Waiting>) -> Result<&'a Kept> {
+    let folder: Option<&PathBuf> = waiting.and_then(|waiting| waiting.kept.as_ref());
+    let before =
+        |kept: &&Kept| kept.command == "update" && kept.get(id).is_some_and(|one| one.entry.as_ref().is_some_and(|e| e.pending.is_none()));
+    let found = all.iter().find(|kept| folder == Some(&kept.folder)).or_else(|| all.iter().find(before));
+    let Some(kept) = found else {
+        let failure = Failure::new(Code::NotFound, format!("the copy of {id} from before the update is not on this machine"));
+        return Err(failure.hint("abort where the update was made, or take the directory from Git").into());
+    };
+    Ok(kept)
+}
+
+/// Whether the files that the update wrote are still as it wrote them. Without a record nobody knows.
+fn is_as_written(workspace: &Workspace, at: &RelPath, touched: Option<&BTreeMap<RelPath, Option<Checksum>>>) -> Result<bool> {
+    let Some(touched) = touched else { return Ok(false) };
+    for (path, sum) in touched {
+        let path = at.join(path)?;
+        let same = match sum {
+            None => !workspace.exists(&path)?,
+            Some(sum) => workspace.exists(&path)? && workspace.read_whole(&path)?.is_some_and(|bytes| Checksum::of(&bytes) == *sum),
+        };
+        if !same {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Puts back what the update touched; other files stay as they are now. Without a record everything goes back.
+fn put_back(
+    workspace: &Workspace,
+    change: &mut Transaction,
+    kept: &Kept,
+    entry: &LockEntry,
+    touched: Option<&BTreeMap<RelPath, Option<Checksum>>>,
+) -> Result<()> {
+    let present = kept.get(&entry.id).is_some_and(|one| one.present);
+    if !present {
+        return change.remove_tree(&entry.path);
+    }
+    let before = KeptCopies::files(kept, &entry.id)?;
+    let touched: Option<BTreeSet<PathBuf>> = touched.map(|touched| touched.keys().map(RelPath::to_path).collect());
+    let mut tree = change.stage_tree(&entry.path)?;
+    match (&touched, workspace.directory(&entry.path)?) {
+        (Some(touched), Some(here)) => {
+            tree.take_over(&here, &|path| touched.contains(path))?;
+            tree.copy_some(&before, &|path| touched.contains(path))?;
+        }
+        _ => tree.copy_from(&before)?,
+    }
+    tree.finish()
+}

@@ -1,0 +1,118 @@
+//! How two JSON documents differ, place by place.
+
+use super::Kind;
+use super::align::{View, canonical, common, document_in, identity, segment};
+use crate::formats::compare::{Place, PlaceChange};
+
+/// More places than this tell a person nothing.
+const MOST: usize = 1000;
+/// How much of a value is shown, in characters.
+const SHOWN: usize = 60;
+
+/// The places that differ; `None` where one of the two is no JSON object or array.
+#[must_use]
+pub fn compare(old: &[u8], new: &[u8]) -> Option<Vec<Place>> {
+    let parse = |bytes: &[u8]| std::str::from_utf8(bytes).ok().and_then(document_in);
+    let (old, new) = (parse(old)?, parse(new)?);
+    let mut places = Vec::new();
+    value(View::root(&old), View::root(&new), "", &mut places);
+    (places.len() <= MOST).then_some(places)
+}
+
+fn shown(view: View<'_>) -> String {
+    let mut text: String = view.token().chars().take(SHOWN).collect();
+    if text.len() < view.token().len() {
+        text.push('…');
+    }
+    text
+}
+
+fn place(pointer: &str, change: PlaceChange, from: Option<View<'_>>, to: Option<View<'_>>) -> Place {
+    Place { pointer: pointer.to_owned(), change, from: from.map(shown), to: to.map(shown) }
+}
+
+fn value(old: View<'_>, new: View<'_>, pointer: &str, places: &mut Vec<Place>) {
+    if places.len() > MOST || old.same(new) {
+        return;
+    }
+    match (old.kind(), new.kind()) {
+        (Kind::Object, Kind::Object) => keyed(&old.members(), &new.members(), &|key, _| format!("{pointer}{}", segment(key)), places),
+        (Kind::Array, Kind::Array) => arrays(old, new, pointer, places),
+        (Kind::String, Kind::String) => {
+            let documents = [old, new].map(|view| view.text().as_deref().and_then(document_in));
+            match documents {
+                [Some(was), Some(is)] => value(View::root(&was), View::root(&is), &format!("{pointer}!"), places),
+                _ => places.push(place(pointer, PlaceChange::Changed, Some(old), Some(new))),
+            }
+        }
+        _ => places.push(place(pointer, PlaceChange::Changed, Some(old), Some(new))),
+    }
+}
+
+fn arrays(old: View<'_>, new: View<'_>, pointer: &str, places: &mut Vec<Place>) {
+    let Some(identity) = identity(&[old, new]) else { return sequence(old, new, pointer, places) };
+    let (was, is) = (old.entries(Some(&identity)), new.entries(Some(&identity)));
+    keyed(&was, &is, &|_, at| format!("{pointer}/{at}"), places);
+    let stays = |key: &&str| was.iter().any(|entry| entry.key == **key) && is.iter().any(|entry| entry.key == **key);
+    let before: Vec<_> = was.iter().map(|entry| entry.key.as_str()).filter(stays).collect();
+    let after: Vec<_> = is.iter().map(|entry| entry.key.as_str()).filter(stays).collect();
+    if before != after {
+        places.push(Place { pointer: pointer.to_owned(), change: PlaceChange::Reordered, from: None, to: None });
+    }
+}
+
+fn keyed(old: &[super::align::Entry<'_>], new: &[super::align::Entry<'_>], at: &dyn Fn(&str, usize) -> String, places: &mut Vec<Place>) {
+    for (number, entry) in old.iter().enumerate() {
+        match new.iter().position(|other| other.key == entry.key) {
+            Some(now) => value(entry.value, new[now].value, &at(&entry.key, now), places),
+            None => places.push(place(&at(&entry.key, number), PlaceChange::Removed, Some(entry.value), None)),
+        }
+    }
+    for (number, entry) in new.iter().enumerate().filter(|(_, entry)| !old.iter().any(|other| other.key == entry.key)) {
+        places.push(place(&at(&entry.key, number), PlaceChange::Added, None, Some(entry.value)));
+    }
+}
+
+fn sequence(old: View<'_>, new: View<'_>, pointer: &str, places: &mut Vec<Place>) {
+    let [was, is] = [old, new].map(|array| array.elements().collect::<Vec<_>>());
+    let names = |views: &[View<'_>]| views.iter().map(|view| canonical(*view)).collect::<Vec<_>>();
+    let Some(mut pairs) = common(&names(&was), &names(&is)) else {
+        return places.push(place(pointer, PlaceChange::Changed, Some(old), Some(new)));
+    };
+    pairs.push((was.len(), is.len()));
+    let (mut i, mut j) = (0, 0);
+    for (next_i, next_j) in pairs {
+        let both = (next_i - i).min(next_j - j);
+        for step in 0..both {
+            value(was[i + step], is[j + step], &format!("{pointer}/{}", j + step), places);
+        }
+        places.extend((i + both..next_i).map(|at| place(&format!("{pointer}/{at}"), PlaceChange::Removed, Some(was[at]), None)));
+        places.extend((j + both..next_j).map(|at| place(&format!("{pointer}/{at}"), PlaceChange::Added, None, Some(is[at]))));
+        (i, j) = (next_i + 1, next_j + 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_named_also_in_strings() {
+        let old = r#"{"a":1,"l":[{"id":1,"v":1},{"id":2}],"p":"{\"x\":1}","s":[[1],[2]],"gone":true}"#;
+        let new = r#"{"a":2,"l":[{"id":2},{"id":1,"v":5},{"id":3}],"p":"{\"x\":2}","s":[[1],[3],[4]]}"#;
+        let places: Vec<_> = compare(old.as_bytes(), new.as_bytes()).expect("JSON").iter().map(ToString::to_string).collect();
+        let want = [
+            "changed /a: 1 -> 2",
+            "changed /l/1/v: 1 -> 5",
+            "added /l/2: {\"id\":3}",
+            "reordered /l",
+            "changed /p!/x: 1 -> 2",
+            "changed /s/1/0: 2 -> 3",
+            "added /s/2: [4]",
+            "removed /gone: true",
+        ];
+        assert_eq!(places, want);
+        assert_eq!(compare(b"{\"a\":1}", b"{ \"a\" : 1 }"), Some(Vec::new()));
+        assert_eq!(compare(b"text", b"{}"), None);
+    }
+}

@@ -1,0 +1,72 @@
+//! What a directory looked like when it was read, so that what a person does there meanwhile is noticed.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use cap_std::time::SystemTime;
+
+use super::dir::{Dir, Kind};
+use super::platform;
+use crate::error::{Code, Failure};
+use crate::model::path::RelPath;
+
+/// Names, kinds, inodes, sizes and times of everything below a directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot(Vec<Seen>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    path: PathBuf,
+    kind: Kind,
+    inode: Option<u64>,
+    modified: Option<SystemTime>,
+}
+
+impl Snapshot {
+    /// What the directory looks like now.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of(dir: &Dir) -> Result<Self> {
+        let mut seen = Vec::new();
+        look(dir, Path::new(""), &mut seen)?;
+        seen.sort_by(|a: &Seen, b| a.path.cmp(&b.path));
+        Ok(Self(seen))
+    }
+
+    /// Whether nothing was there.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Refuses a directory that looks otherwise now.
+    pub(super) fn check(&self, target: &RelPath, now: Option<&Dir>) -> Result<()> {
+        let now = now.map(Self::of).transpose()?.unwrap_or_default();
+        let differs = |a: &Seen| !now.0.contains(a);
+        if now == *self {
+            return Ok(());
+        }
+        let which = self.0.iter().find(|seen| differs(seen)).or_else(|| now.0.iter().find(|seen| !self.0.contains(seen)));
+        let which = which.map_or_else(|| target.to_string(), |seen| format!("{target}/{}", seen.path.display()));
+        let message = format!("{which} was changed while forum was at work; nothing was written");
+        Err(Failure::new(Code::Occupied, message).hint("the same command again").into())
+    }
+}
+
+fn look(dir: &Dir, prefix: &Path, seen: &mut Vec<Seen>) -> Result<()> {
+    for name in dir.names()? {
+        let Some(metadata) = dir.metadata(&name)? else { continue };
+        let kind = dir.kind(&name)?.unwrap_or(Kind::Special);
+        let path = prefix.join(&name);
+        if kind == Kind::Dir {
+            seen.push(Seen { path: path.clone(), kind, inode: None, modified: None });
+            if let Some(below) = dir.child(&name)? {
+                look(&below, &path, seen)?;
+            }
+        } else {
+            seen.push(Seen { path, kind, inode: platform::inode(&metadata), modified: metadata.modified().ok() });
+        }
+    }
+    Ok(())
+}

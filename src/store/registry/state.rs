@@ -1,0 +1,314 @@
+//! A registry on this machine as its own CI looks at it: the commit that is checked out, the one that it started from,
+//! and what lies between them. A plain folder is taken as it stands.
+//!
+//! Nothing is cached or remembered, no server is asked, and what is not committed is not looked at.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
+
+use super::content::{Content, tree_id};
+use super::folder::Folder;
+use super::git::{GitTree, repository_at};
+use super::{Registry, Source};
+use crate::error::{Code, Failure};
+use crate::fail;
+use crate::model::content::ContentFile;
+use crate::model::digest::{FileMode, ObjectId};
+use crate::model::id::ComponentId;
+use crate::model::index::{MAX_BYTES, VersionRecord};
+use crate::model::path::{RelPath, check_part};
+use crate::model::registry_file::Limits;
+use crate::model::registry_state::{Directory, Held, Obstacle, RegistryState, Trouble};
+use crate::model::resolve::Catalog as _;
+use crate::store::objects::header;
+
+/// More than this is read of no component, whatever the registry allows.
+const MOST: Limits = Limits { file: 512 << 20, component: 1 << 30, files: 100_000 };
+/// Directories within directories.
+const MOST_DEPTH: usize = 64;
+
+/// A registry's checkout, bare repository or folder.
+pub enum LocalRegistry {
+    /// Git has it.
+    Repository(Repository),
+    /// Git does not.
+    Folder(Folder),
+}
+
+/// What it holds at one commit, or now.
+pub enum State {
+    /// A commit.
+    Commit(Box<GitTree>),
+    /// A folder.
+    Folder(Folder),
+}
+
+impl LocalRegistry {
+    /// Opens what is at `path`.
+    ///
+    /// # Errors
+    /// Where nothing is, or a repository that cannot be read.
+    pub fn open(path: &Path) -> Result<Self> {
+        if !path.is_dir() {
+            let failure = Failure::new(Code::NotFound, format!("there is no directory {}", path.display()));
+            return Err(failure.hint("name the registry's checkout: forum registry check DIR").into());
+        }
+        Ok(match repository_at(path)? {
+            Some(repository) => Self::Repository(repository),
+            None => Self::Folder(Folder::open(path)?),
+        })
+    }
+
+    /// Whether the history ends where a clone was cut off.
+    #[must_use]
+    pub fn is_shallow(&self) -> bool {
+        matches!(self, Self::Repository(repository) if repository.is_shallow())
+    }
+
+    /// Whether it has changes that are not committed, which the rules do not see.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        let Self::Repository(repository) = self else { return false };
+        let mut options = git2::StatusOptions::new();
+        options.include_untracked(true).exclude_submodules(true);
+        !repository.is_bare() && repository.statuses(Some(&mut options)).is_ok_and(|changes| !changes.is_empty())
+    }
+
+    /// The state to be judged: HEAD, or the folder.
+    ///
+    /// # Errors
+    /// Where HEAD is no commit.
+    pub fn head(self) -> Result<State> {
+        match self {
+            Self::Folder(folder) => Ok(State::Folder(folder)),
+            Self::Repository(repository) => {
+                let commit = head(&repository)?;
+                State::at(repository, commit)
+            }
+        }
+    }
+
+    /// The state that HEAD and `reference` have in common, and HEAD.
+    ///
+    /// # Errors
+    /// [`Code::Usage`] in a folder, in a shallow clone, and for a reference that is none.
+    pub fn since(path: &Path, reference: &str) -> Result<(State, State)> {
+        let Self::Repository(repository) = Self::open(path)? else {
+            fail!(Code::Usage, "{} is no Git repository, so --base means nothing there", path.display());
+        };
+        let deepen = |failure: Failure| {
+            let failure = failure.hint("let the CI fetch the whole history: fetch-depth: 0 (GitHub, Azure DevOps), GIT_DEPTH: 0 (GitLab)");
+            failure.hint("or here: git fetch --unshallow")
+        };
+        if repository.is_shallow() {
+            let message = "the clone is shallow (not fetch-depth: 0), so what the contribution changes cannot be told";
+            return Err(deepen(Failure::new(Code::Usage, message)).into());
+        }
+        let base = repository.revparse_single(reference).and_then(|object| object.peel_to_commit());
+        let Ok(base) = base.map(|commit| commit.id()) else {
+            let failure = Failure::new(Code::Usage, format!("--base: there is no commit `{}` here", reference.escape_debug()));
+            return Err(deepen(failure.hint("git fetch origin main, then --base origin/main")).into());
+        };
+        let head = head(&repository)?;
+        let Ok(common) = repository.merge_base(head, base) else {
+            fail!(Code::Usage, "HEAD and `{}` have no commit in common", reference.escape_debug());
+        };
+        let second = repository_at(path)?.context("the repository went away")?;
+        Ok((State::at(second, common)?, State::at(repository, head)?))
+    }
+}
+
+fn head(repository: &Repository) -> Result<Oid> {
+    match repository.head().and_then(|head| head.peel_to_commit()) {
+        Ok(commit) => Ok(commit.id()),
+        Err(error) => {
+            let failure = Failure::new(Code::InvalidRegistry, format!("HEAD of the repository is no commit: {}", error.message()));
+            Err(failure.hint("git commit").into())
+        }
+    }
+}
+
+impl State {
+    fn at(repository: Repository, commit: Oid) -> Result<Self> {
+        Ok(Self::Commit(Box::new(GitTree::at(repository, commit)?)))
+    }
+
+    fn source(&self) -> &dyn Source {
+        match self {
+            Self::Commit(tree) => &**tree,
+            Self::Folder(folder) => folder,
+        }
+    }
+
+    /// Every path that is no directory, sorted. What is no UTF-8 in one is replaced.
+    ///
+    /// # Errors
+    /// When it cannot be listed.
+    pub fn paths(&self) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        match self {
+            Self::Folder(folder) => found = folder.paths()?,
+            Self::Commit(tree) => {
+                let root = tree.repository().find_tree(tree.root())?;
+                root.walk(TreeWalkMode::PreOrder, |above, entry| {
+                    if entry.kind() != Some(ObjectType::Tree) {
+                        found.push(format!("{above}{}", String::from_utf8_lossy(entry.name_bytes())));
+                    }
+                    TreeWalkResult::Ok
+                })?;
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// The paths of which a later state holds something else.
+    ///
+    /// # Errors
+    /// When the trees cannot be read.
+    pub fn touched(&self, later: &Self) -> Result<Vec<String>> {
+        let (Self::Commit(before), Self::Commit(after)) = (self, later) else { return Ok(Vec::new()) };
+        let repository = after.repository();
+        let (old, new) = (repository.find_tree(before.root())?, repository.find_tree(after.root())?);
+        let mut options = git2::DiffOptions::new();
+        options.include_typechange(true);
+        let diff = repository.diff_tree_to_tree(Some(&old), Some(&new), Some(&mut options))?;
+        let both =
+            |delta: git2::DiffDelta<'_>| [delta.old_file().path_bytes(), delta.new_file().path_bytes()].map(|p| p.map(<[u8]>::to_vec));
+        let mut paths: Vec<_> = diff.deltas().flat_map(both).flatten().map(|path| String::from_utf8_lossy(&path).into_owned()).collect();
+        paths.sort();
+        paths.dedup();
+        Ok(paths)
+    }
+}
+
+impl RegistryState for State {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        let Ok(path) = path.parse::<RelPath>() else { return Ok(None) };
+        self.source().read(&path, MAX_BYTES as u64)
+    }
+
+    fn tree(&self, id: &ComponentId) -> Result<Option<ObjectId>> {
+        match self {
+            Self::Commit(tree) => tree.tree(&format!("components/{id}").parse()?),
+            Self::Folder(folder) => folder.directory(id)?.map(|directory| tree_id(&directory.files)).transpose(),
+        }
+    }
+
+    fn directory(&self, id: &ComponentId) -> Result<Option<Directory>> {
+        match self {
+            Self::Commit(tree) => directory(tree, id),
+            Self::Folder(folder) => folder.directory(id),
+        }
+    }
+
+    fn version(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Held> {
+        // A folder holds one content of each component, which need not be this.
+        let elsewhere = matches!(self, Self::Folder(_)) && self.tree(id)? != Some(record.tree);
+        if elsewhere || !self.source().is_at_hand(record)? {
+            return Ok(Held::Missing);
+        }
+        judged(self.source().content(id, record, limits))
+    }
+}
+
+/// The registry as it is on its server. What is not at hand is brought.
+impl RegistryState for Registry {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        let Ok(path) = path.parse::<RelPath>() else { return Ok(None) };
+        self.source.read(&path, MAX_BYTES as u64)
+    }
+
+    fn tree(&self, id: &ComponentId) -> Result<Option<ObjectId>> {
+        self.source.tree(&format!("components/{id}").parse()?)
+    }
+
+    fn directory(&self, id: &ComponentId) -> Result<Option<Directory>> {
+        let Some(record) = self.index(id)?.and_then(|index| index.last_published().cloned()) else { return Ok(None) };
+        let files = self.content(id, &record)?.files;
+        Ok(Some(Directory { files, obstacles: Vec::new() }))
+    }
+
+    fn version(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Held> {
+        judged(self.source.content(id, record, limits))
+    }
+}
+
+/// What a client would make of the content.
+fn judged(read: Result<Content>) -> Result<Held> {
+    match read {
+        Ok(Content { files }) => Ok(Held::Files(files)),
+        Err(error) => match Failure::of(&error) {
+            failure if matches!(failure.code, Code::Integrity | Code::UnsafeContent | Code::InvalidRegistry) => {
+                Ok(Held::Refused(failure.message))
+            }
+            _ => Err(error),
+        },
+    }
+}
+
+/// Reads a component's tree with all that is wrong in it.
+fn directory(source: &GitTree, id: &ComponentId) -> Result<Option<Directory>> {
+    let Some(tree) = source.tree(&format!("components/{id}").parse()?)? else { return Ok(None) };
+    let mut read = Directory { files: Vec::new(), obstacles: Vec::new() };
+    let repository = source.repository();
+    let odb = repository.odb()?;
+    let (mut open, mut bytes) = (vec![(String::new(), Oid::from_bytes(tree.as_bytes())?, 0)], 0);
+    while let Some((above, oid, depth)) = open.pop() {
+        for entry in &repository.find_tree(oid)? {
+            let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
+            let path = format!("{above}{name}");
+            let mut refuse = |trouble, why: &str| read.obstacles.push(Obstacle { path: path.clone(), trouble, why: why.to_owned() });
+            if std::str::from_utf8(entry.name_bytes()).is_err() {
+                refuse(Trouble::Name, "is not UTF-8");
+                continue;
+            }
+            let mode = match entry.filemode_raw() {
+                0o040_000 if depth >= MOST_DEPTH => {
+                    refuse(Trouble::Name, "lies too deep");
+                    continue;
+                }
+                0o040_000 => {
+                    if let Err(rule) = check_part(&name) {
+                        refuse(Trouble::Name, rule);
+                    } else {
+                        open.push((format!("{path}/"), entry.id(), depth + 1));
+                    }
+                    continue;
+                }
+                0o100_644 => FileMode::Regular,
+                0o100_755 => FileMode::Executable,
+                0o120_000 => {
+                    refuse(Trouble::Kind, "is a symbolic link");
+                    continue;
+                }
+                0o160_000 => {
+                    refuse(Trouble::Kind, "is a submodule");
+                    continue;
+                }
+                other => {
+                    refuse(Trouble::Kind, &format!("has the mode {other:o}"));
+                    continue;
+                }
+            };
+            let size = header(&odb, entry.id())?.0 as u64;
+            bytes += size;
+            match path.parse::<RelPath>() {
+                Err(error) => refuse(Trouble::Name, rule_of(&error.to_string())),
+                Ok(_) if size > MOST.file || bytes > MOST.component || read.files.len() >= MOST.files => {
+                    refuse(Trouble::Kind, "is beyond what any registry may hold");
+                }
+                Ok(path) => read.files.push(ContentFile { path, mode, bytes: odb.read(entry.id())?.data().to_vec() }),
+            }
+        }
+    }
+    read.files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(Some(read))
+}
+
+/// The rule in an error about a path, which begins with the path itself.
+pub(super) fn rule_of(error: &str) -> &str {
+    error.split_once("` ").map_or(error, |(_, rule)| rule)
+}

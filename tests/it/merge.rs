@@ -1,0 +1,119 @@
+//! Merging texts, with git as the oracle: the same bytes, wherever line ends, mark and last line end agree.
+
+use std::fs;
+
+use forum::formats::text::{Labels, MergedText, merge};
+
+use crate::support::git_command;
+
+/// Numbers that look random and are the same on every machine.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self, below: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % below as u64).unwrap()
+    }
+}
+
+const WORDS: [&str; 12] = ["", "{", "}", "  a: 1", "  b: 2", "  - x", "# note", "same", "same", "end", "\tq", "å"];
+
+fn lines(numbers: &mut Numbers) -> Vec<String> {
+    (0..numbers.next(30))
+        .map(|at| if numbers.next(3) == 0 { format!("line {at}") } else { WORDS[numbers.next(WORDS.len())].to_owned() })
+        .collect()
+}
+
+fn changed(numbers: &mut Numbers, base: &[String]) -> Vec<String> {
+    let mut lines = base.to_vec();
+    for _ in 0..numbers.next(5) {
+        let at = numbers.next(lines.len() + 1);
+        match numbers.next(3) {
+            0 => lines.insert(at, format!("new {}", numbers.next(4))),
+            1 if at < lines.len() => drop(lines.remove(at)),
+            _ if at < lines.len() => lines[at] = format!("other {}", numbers.next(4)),
+            _ => lines.push(WORDS[numbers.next(WORDS.len())].to_owned()),
+        }
+    }
+    lines
+}
+
+/// What `git merge-file` makes of it.
+fn git(directory: &std::path::Path, texts: &[String; 3]) -> (Vec<u8>, bool) {
+    for (name, text) in ["base", "ours", "theirs"].iter().zip(texts) {
+        fs::write(directory.join(name), text).unwrap();
+    }
+    let mut command = git_command();
+    command.current_dir(directory).args(["merge-file", "-p", "--diff3", "-L", "o", "-L", "b", "-L", "t", "ours", "base", "theirs"]);
+    let done = command.output().unwrap();
+    (done.stdout, done.status.code() == Some(0))
+}
+
+#[test]
+fn two_thousand_merges_are_those_of_git_byte_for_byte() {
+    let directory = tempfile::tempdir().unwrap();
+    let labels = Labels { base: "b".into(), ours: "o".into(), theirs: "t".into() };
+    let mut numbers = Numbers(0x5eed_1234_abcd_0001);
+    let (mut clean, mut marked) = (0, 0);
+    while clean + marked < 2000 {
+        let base = lines(&mut numbers);
+        let (ours, theirs) = (changed(&mut numbers, &base), changed(&mut numbers, &base));
+        let end = if numbers.next(4) == 0 { "\r\n" } else { "\n" };
+        // One of the three attributes differing is what ours does otherwise than git, on purpose.
+        let closed = numbers.next(5) != 0;
+        let text = |lines: &[String]| {
+            let text: String = lines.iter().flat_map(|line| [line.as_str(), end]).collect();
+            if closed { text } else { text.trim_end_matches(['\r', '\n']).to_owned() }
+        };
+        let texts = [text(&base), text(&ours), text(&theirs)];
+        let empty = texts.iter().any(String::is_empty);
+        if !closed && (empty || lines_closed(&texts)) {
+            continue;
+        }
+        let (want, is_clean) = git(directory.path(), &texts);
+        match merge(texts[0].as_bytes(), texts[1].as_bytes(), texts[2].as_bytes(), &labels) {
+            MergedText::Clean(got) => {
+                assert!(
+                    is_clean && got == want,
+                    "{texts:?}\ngot  {:?}\nwant {:?}",
+                    String::from_utf8_lossy(&got),
+                    String::from_utf8_lossy(&want)
+                );
+                clean += 1;
+            }
+            MergedText::Marked(got) => {
+                assert!(
+                    !is_clean && got == want,
+                    "{texts:?}\ngot  {:?}\nwant {:?}",
+                    String::from_utf8_lossy(&got),
+                    String::from_utf8_lossy(&want)
+                );
+                marked += 1;
+            }
+            MergedText::Unmergeable => panic!("{texts:?}"),
+        }
+    }
+    assert!(clean > 500 && marked > 300, "{clean} clean, {marked} with markers");
+}
+
+/// Whether the last line ends differ between the three.
+fn lines_closed(texts: &[String; 3]) -> bool {
+    texts.iter().any(|text| text.ends_with('\n') != texts[0].ends_with('\n'))
+}
+
+#[test]
+fn hard_input_ends_soon() {
+    let labels = Labels { base: "b".into(), ours: "o".into(), theirs: "t".into() };
+    let many = |seed: u64| {
+        let mut numbers = Numbers(seed);
+        (0..20_000).map(|_| numbers.next(50).to_string()).collect::<Vec<_>>().join("\n") + "\n"
+    };
+    let started = std::time::Instant::now();
+    let _ = merge(many(1).as_bytes(), many(2).as_bytes(), many(3).as_bytes(), &labels);
+    let list = |seed: u64| format!("[{}]", many(seed).trim_end().replace('\n', ","));
+    let merged = forum::formats::json::merge::merge(list(1).as_bytes(), list(2).as_bytes(), list(3).as_bytes()).unwrap();
+    assert_eq!(merged.disagreements.len(), 1);
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}
