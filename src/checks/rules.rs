@@ -36,7 +36,7 @@ pub fn find(id: &str) -> Option<&'static Rule> {
 /// Ids that look like this one, the nearest first.
 #[must_use]
 pub fn near(id: &str) -> Vec<&'static str> {
-    let mut near: Vec<_> = RULES.iter().map(|rule| (strsim::osa_distance(rule.id, id), rule.id)).collect();
+    let mut near: Vec<_> = all().iter().map(|rule| (strsim::osa_distance(rule.id, id), rule.id)).collect();
     near.sort_unstable();
     let alike = |(distance, known): &(usize, &str)| *distance <= 3.max(known.len() / 3) || (id.len() >= 3 && known.contains(id));
     near.into_iter().filter(alike).map(|(_, id)| id).take(3).collect()
@@ -279,7 +279,7 @@ const RULES: &[Rule] = &[
         what: "No text holds a personnummer or samordningsnummer, but for the official test numbers.",
         why: "It points at one person. Without consent it may be used only where that is clearly justified, and an example is not. Sample data is made of test numbers.",
         source: "Law: lagen (2018:218) med kompletterande bestämmelser till EU:s dataskyddsförordning, chapter 3, section 10; GDPR, article 87. Format: folkbokföringslagen (1991:481), section 18; lagen (2022:1697) om samordningsnummer.",
-        mend: "replace it by an official test number (Skatteverket's open data, \"Testpersonnummer\"), 20100101-2382 for instance",
+        mend: "replace it by an official test number (Skatteverket's open data, \"Testpersonnummer\"), 19800102-2386 for instance",
         waivable: false,
     },
     Rule {
