@@ -104,6 +104,12 @@ pub(super) fn field(piece: &Piece<'_>, word: &Range<usize>) -> Option<Hit> {
 /// The address around an `@`.
 pub(super) fn email(piece: &Piece<'_>, at: usize) -> Option<Hit> {
     let (range, whose) = email::address(piece.text, at)?;
+    let line = &piece.text[..range.start];
+    let line = &line[line.rfind('\n').map_or(0, |at| at + 1)..];
+    // A notice that the licence asks to keep.
+    if line.to_lowercase().contains("copyright") {
+        return None;
+    }
     Some(match whose {
         Whose::Person => Hit::new(id::PERSONAL_EMAIL, range, "holds the e-mail address of a person"),
         Whose::Unknown => Hit::new(id::POSSIBLE_EMAIL, range, "holds an e-mail address that may be a person's"),

@@ -43,6 +43,8 @@ pub(super) fn number(bytes: &[u8], start: usize, end: usize) -> Option<(usize, N
             let last = bytes.get(end..end + 4)?;
             ends_alone(bytes, end + 4).then(|| judge(digits, last, None)).flatten().map(|number| (end + 4, number))
         }
+        // Behind a sign, ten digits are rather the end of something else.
+        (10, _) if start > 0 && matches!(bytes[start - 1], b'-' | b'+' | b'.') => None,
         (10 | 12, _) if ends_alone(bytes, end) => {
             let (date, last) = digits.split_at(digits.len() - 4);
             let judged = judge(date, last, None)?;

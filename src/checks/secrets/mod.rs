@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use regex::Regex;
 
-use self::judge::{Verdict, entropy, is_placeholder, judge};
+use self::judge::{KNOWN_EXAMPLES, Verdict, entropy, is_placeholder, judge};
 use self::names::{Promise, promise};
 use self::tokens::{DETECTORS, Detector};
 use super::rules::id;
@@ -138,10 +138,6 @@ fn held(text: &str, judged: Judge, range: &Range<usize>) -> bool {
     }
 }
 
-/// What documentation shows to everybody: the storage emulator of Azure, the token of jwt.io.
-const KNOWN_EXAMPLES: [&str; 4] =
-    ["Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq", "eyJzdWIiOiIxMjM0NTY3ODkw", "EXAMPLE", "T00000000/B00000000"];
-
 /// Whether a user and a password may follow `://`: nearly no address has them, and the pattern is dear.
 fn is_address(behind: &str) -> bool {
     let mut colon = false;
@@ -166,13 +162,13 @@ fn address(value: &str) -> bool {
     !own && !shown && user != password && judge(password, Promise::Password) == Verdict::Secret
 }
 
-/// Whether something that could be a key follows the line of dashes.
+/// Whether a line that could be of a key follows the line of dashes.
 fn armour(behind: &str) -> bool {
     let end = behind.find("-----END").unwrap_or(behind.len());
     let limit = (0..=end.min(700)).rev().find(|at| behind.is_char_boundary(*at)).unwrap_or(0);
-    let body = behind[..limit].replace("\\r", "").replace("\\n", "");
-    let key: String = body.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')).collect();
-    key.len() >= 64 && entropy(&key) >= 3.0 && !key.to_lowercase().contains("xxxx")
+    let of_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    let body = behind[..limit].replace("\\r", "\n").replace("\\n", "\n");
+    body.split(|c| !of_key(c)).any(|line| line.len() >= 40 && entropy(line) >= 3.0)
 }
 
 #[cfg(test)]

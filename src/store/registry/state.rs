@@ -22,7 +22,7 @@ use crate::model::path::{RelPath, check_part};
 use crate::model::registry_file::Limits;
 use crate::model::registry_state::{Directory, Held, Obstacle, RegistryState, Trouble};
 use crate::model::resolve::Catalog as _;
-use crate::store::objects::header;
+use crate::store::objects::Objects;
 
 /// More than this is read of no component, whatever the registry allows.
 const MOST: Limits = Limits { file: 512 << 20, component: 1 << 30, files: 100_000 };
@@ -254,7 +254,7 @@ fn directory(source: &GitTree, id: &ComponentId) -> Result<Option<Directory>> {
     let Some(tree) = source.tree(&format!("components/{id}").parse()?)? else { return Ok(None) };
     let mut read = Directory { files: Vec::new(), obstacles: Vec::new() };
     let repository = source.repository();
-    let odb = repository.odb()?;
+    let objects = Objects::of(repository)?;
     let (mut open, mut bytes) = (vec![(String::new(), Oid::from_bytes(tree.as_bytes())?, 0)], 0);
     while let Some((above, oid, depth)) = open.pop() {
         for entry in &repository.find_tree(oid)? {
@@ -293,14 +293,14 @@ fn directory(source: &GitTree, id: &ComponentId) -> Result<Option<Directory>> {
                     continue;
                 }
             };
-            let size = header(&odb, entry.id())?.0 as u64;
+            let size = objects.header(entry.id())?.0 as u64;
             bytes += size;
             match path.parse::<RelPath>() {
                 Err(error) => refuse(Trouble::Name, rule_of(&error.to_string())),
                 Ok(_) if size > MOST.file || bytes > MOST.component || read.files.len() >= MOST.files => {
                     refuse(Trouble::Kind, "is beyond what any registry may hold");
                 }
-                Ok(path) => read.files.push(ContentFile { path, mode, bytes: odb.read(entry.id())?.data().to_vec() }),
+                Ok(path) => read.files.push(ContentFile { path, mode, bytes: objects.read(entry.id())?.1 }),
             }
         }
     }
