@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use super::contents::Hit;
 use super::rules::id;
-use super::texts::Piece;
+use super::texts::{Piece, Style};
 
 /// Ends of names that no public server has: RFC 6762, appendix G, and what networks here use.
-pub(super) const ENDS: [&str; 9] = [".local", ".lan", ".intra", ".intranet", ".internal", ".corp", ".intern", ".priv", ".home.arpa"];
+pub(super) const ENDS: [&str; 8] = [".local", ".lan", ".intra", ".intranet", ".internal", ".corp", ".intern", ".home.arpa"];
 
 /// Names that stand in every installation of some product.
 const OF_PRODUCTS: [&str; 6] =
@@ -28,14 +28,19 @@ pub(super) fn host(piece: &Piece<'_>, hit: &Range<usize>) -> Option<Hit> {
     let start = hit.end - name.len();
     let labels: Vec<&str> = name.split('.').collect();
     let lower = name.to_ascii_lowercase();
-    // `Company.Product.Internal` is a name in a program.
-    let of_program = name.starts_with(|c: char| c.is_ascii_uppercase()) && name != name.to_ascii_uppercase();
+    // `Company.Product.Internal` and `org.apache.internal` are names in programs.
+    let end = &text[hit.start + 1..];
+    let of_program = (end.starts_with(|c: char| c.is_ascii_uppercase()) && name != name.to_ascii_uppercase())
+        || matches!(labels[0], "com" | "org" | "net" | "io" | "java" | "javax" | "sun" | "se" | "self" | "this");
     let before = &text[..start];
-    let pointed = before.ends_with("//") || before.ends_with("\\\\") || before.ends_with(['@', '=']);
+    let assigned = before.ends_with('=') && (piece.style != Style::Code || labels.len() >= 3);
+    let pointed = before.ends_with("//") || before.ends_with("\\\\") || before.ends_with('@') || assigned;
     // `settings.local` and `this.internal` are no hosts; `srv01.local` is one.
     let telling = labels.len() >= 3 || pointed || labels[0].contains(|c: char| c.is_ascii_digit() || c == '-');
     let shown = ["example", "exempel", "yourdomain", "mydomain", "domain.", "contoso", "myserver", "server.local", "host.local"];
-    let none = labels.iter().any(|label| label.is_empty()) || of_program || OF_PRODUCTS.iter().any(|end| lower.ends_with(end));
+    // `self.document.local` is a field.
+    let field = piece.style == Style::Code && !pointed && !before.ends_with(['"', '\'', ' ']);
+    let none = field || labels.iter().any(|label| label.is_empty()) || of_program || OF_PRODUCTS.iter().any(|end| lower.ends_with(end));
     let placeholder = shown.iter().any(|word| lower.starts_with(word)) || before.ends_with(['@', '/', '$', '}', '#']) && !pointed;
     (!none && telling && !placeholder && !text[hit.end..].starts_with(['(', '[']))
         .then(|| Hit::new(id::INTERNAL_HOST, start..hit.end, "names a host of an internal network"))
@@ -85,23 +90,16 @@ pub(super) fn unc(piece: &Piece<'_>, hit: &Range<usize>) -> Option<Hit> {
     })
 }
 
-/// The private addresses (RFC 1918) in a piece.
-pub(super) fn addresses(piece: &Piece<'_>, found: &mut dyn FnMut(Hit)) {
+/// The address of a private network (RFC 1918) that begins with the digits at `start`.
+pub(super) fn address(piece: &Piece<'_>, start: usize) -> Option<Hit> {
     let text = piece.text;
     let bytes = text.as_bytes();
-    for (start, first) in [("10.", 10), ("172.", 172), ("192.168.", 192)]
-        .iter()
-        .flat_map(|(start, first)| memchr::memmem::find_iter(bytes, start.as_bytes()).map(move |at| (at, *first)))
-    {
-        let alone = start == 0 || !(bytes[start - 1].is_ascii_alphanumeric() || matches!(bytes[start - 1], b'.' | b'-' | b'_'));
-        if let Some((length, address)) = quad(&bytes[start..]).filter(|_| alone)
-            && is_private(address, first)
-            && !is_shown(address, &bytes[start + length..])
-            && !is_version(piece, &text[..start])
-        {
-            found(Hit::new(id::PRIVATE_ADDRESS, start..start + length, "holds an address of a private network"));
-        }
+    if start > 0 && (bytes[start - 1].is_ascii_alphanumeric() || matches!(bytes[start - 1], b'.' | b'-' | b'_')) {
+        return None;
     }
+    let (length, address) = quad(&bytes[start..])?;
+    let found = is_private(address) && !is_shown(address, &bytes[start + length..]) && !is_version(piece, &text[..start]);
+    found.then(|| Hit::new(id::PRIVATE_ADDRESS, start..start + length, "holds an address of a private network"))
 }
 
 /// Four numbers with dots between them, and their length.
@@ -121,14 +119,14 @@ fn quad(bytes: &[u8]) -> Option<(usize, [u8; 4])> {
     (!goes_on).then_some((at, address))
 }
 
-const fn is_private(address: [u8; 4], first: u8) -> bool {
-    address[0] == first && (first == 10 || (first == 172 && address[1] >= 16 && address[1] <= 31) || (first == 192 && address[1] == 168))
+const fn is_private(address: [u8; 4]) -> bool {
+    matches!(address, [10, ..] | [172, 16..=31, ..] | [192, 168, ..])
 }
 
 /// What documentation writes, and whole networks.
 fn is_shown(address: [u8; 4], behind: &[u8]) -> bool {
     let network = address[3] == 0 || (behind.first() == Some(&b'/') && behind.get(1).is_some_and(u8::is_ascii_digit));
-    network || matches!(address, [192, 168, 0 | 1, 1 | 100] | [10, 0, 0, 1] | [10, 1, 2, 3] | [10, 10, 10, 10] | [172, 17, 0, 1 | 2])
+    network || matches!(address, [192, 168, 0 | 1, 1] | [10, 0, 0, 1] | [172, 17, 0, 1])
 }
 
 /// `10.0.1.5` of a package is no address.
@@ -147,7 +145,7 @@ mod tests {
         let mut all = Vec::new();
         walk("x.txt", text, &mut |piece| {
             let mut hits = Vec::new();
-            addresses(piece, &mut |hit| hits.push(hit));
+            hits.extend((0..piece.text.len()).filter(|at| piece.text.as_bytes()[*at].is_ascii_digit()).filter_map(|at| address(piece, at)));
             for end in ENDS {
                 hits.extend(piece.text.match_indices(end).filter_map(|(at, _)| host(piece, &(at..at + end.len()))));
             }

@@ -5,6 +5,7 @@
 
 mod contents;
 mod finding;
+mod fix;
 mod hosts;
 mod licence;
 mod manifest;
@@ -17,10 +18,13 @@ mod secrets;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod version_step;
+mod waivers;
 
 use semver::Version;
 
 pub use self::finding::{Checked, Finding, Severity, line_of};
+pub use self::fix::{Fixed, fix};
 pub use self::rules::Rule;
 use crate::model::content::ContentFile;
 use crate::model::id::Name;
@@ -77,9 +81,14 @@ pub fn check(candidate: &Candidate<'_>) -> Checked {
     let source = manifest::check(candidate, &mut findings);
     if let Some(source) = &source {
         licence::check(candidate, source, &mut findings);
+        version_step::check(candidate, source, &mut findings);
     }
     readme::check(candidate, &mut findings);
-    contents::check(candidate.files, &mut findings);
+    let no_personal_data = source.as_ref().is_some_and(|source| source.text("component", "personal-data") == Some("none"));
+    contents::check(candidate.files, no_personal_data, &mut findings);
+    if let Some(source) = &source {
+        waivers::apply(source, &mut findings);
+    }
     for finding in &mut findings {
         finding.path = finding.path.take().map(|path| placed(candidate.place, path));
     }

@@ -33,6 +33,15 @@ pub fn find(id: &str) -> Option<&'static Rule> {
     all().iter().find(|rule| rule.id == id)
 }
 
+/// Ids that look like this one, the nearest first.
+#[must_use]
+pub fn near(id: &str) -> Vec<&'static str> {
+    let mut near: Vec<_> = all().iter().map(|rule| (strsim::osa_distance(rule.id, id), rule.id)).collect();
+    near.sort_unstable();
+    let alike = |(distance, known): &(usize, &str)| *distance <= 3.max(known.len() / 3) || (id.len() >= 3 && known.contains(id));
+    near.into_iter().filter(alike).map(|(_, id)| id).take(3).collect()
+}
+
 pub use id::{FILE_KIND, LFS_POINTER, PATH};
 
 /// The ids, each once, so that a finding cannot name a rule that is none.
@@ -69,6 +78,9 @@ pub(super) mod id {
     pub(in crate::checks) const INTERNAL_HOST: &str = "internal-host";
     pub(in crate::checks) const UNC_PATH: &str = "unc-path";
     pub(in crate::checks) const PRIVATE_ADDRESS: &str = "private-address";
+    pub(in crate::checks) const PERSONAL_DATA: &str = "personal-data";
+    pub(in crate::checks) const VERSION_STEP: &str = "version-step";
+    pub(in crate::checks) const WAIVER: &str = "waiver";
 }
 
 const RULES: &[Rule] = &[
@@ -267,7 +279,7 @@ const RULES: &[Rule] = &[
         what: "No text holds a personnummer or samordningsnummer, but for the official test numbers.",
         why: "It points at one person. Without consent it may be used only where that is clearly justified, and an example is not. Sample data is made of test numbers.",
         source: "Law: lagen (2018:218) med kompletterande bestämmelser till EU:s dataskyddsförordning, chapter 3, section 10; GDPR, article 87. Format: folkbokföringslagen (1991:481), section 18; lagen (2022:1697) om samordningsnummer.",
-        mend: "replace it by an official test number (Skatteverket's open data, \"Testpersonnummer\"), 20100101-2382 for instance",
+        mend: "replace it by an official test number (Skatteverket's open data, \"Testpersonnummer\"), 19800102-2386 for instance",
         waivable: false,
     },
     Rule {
@@ -332,6 +344,33 @@ const RULES: &[Rule] = &[
         source: "Law: offentlighets- och sekretesslagen (2009:400), chapter 18, section 8. Format: RFC 1918.",
         mend: "put a variable or a reference such as #env.Name in its place; in documentation 192.0.2.1 (RFC 5737)",
         waivable: true,
+    },
+    Rule {
+        id: id::PERSONAL_DATA,
+        severity: Severity::Warning,
+        what: "A component that says `personal-data = \"none\"` has no field for such data: PERSONNR, civicRegistrationNumber, SkyddadIdentitet.",
+        why: "Whoever reuses it decides by this word whether an assessment is needed, and whether the result may be logged.",
+        source: "Law: GDPR, articles 4(1), 30 and 35.",
+        mend: "write `personal-data = \"handles\"`, or waive the rule for the file with the reason why the field never holds it",
+        waivable: true,
+    },
+    Rule {
+        id: id::VERSION_STEP,
+        severity: Severity::Warning,
+        what: "The version rises as much as the change asks for. Major: a variable is gone, is new without a default, takes other answers, or a dependency moved to a new major version. Minor: a variable with a default or a dependency is new. Below 1.0 the minor counts as the major.",
+        why: "Receivers with `^1.2` in their `forum.toml` get what rises less by itself, and trust that it fits what they have adapted.",
+        source: "Format: Semantic Versioning 2.0.0 (https://semver.org), 4, 7 and 8.",
+        mend: "publish it as the version that is named; `renamed-from` keeps a variable that only has another name",
+        waivable: true,
+    },
+    Rule {
+        id: id::WAIVER,
+        severity: Severity::Warning,
+        what: "Every `[[check.waive]]` names a rule that can be waived, and fits a finding.",
+        why: "A waiver without a finding hides the next one that nobody has looked at.",
+        source: "Format: the manifest's `[[check.waive]]`: rule, path (a glob; left out: all files), reason.",
+        mend: "take the waiver out, or correct its rule or path",
+        waivable: false,
     },
 ];
 

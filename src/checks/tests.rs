@@ -164,3 +164,77 @@ fn what_cannot_be_published_is_said_as_it_was_found() {
     assert_eq!(rules_of(&checked), ["readme", "file-kind"]);
     assert_eq!((checked.findings[1].path.as_deref(), checked.errors), (Some("p/a/link"), 2));
 }
+
+#[test]
+fn what_must_not_leave_is_found_with_its_place_and_never_repeated() {
+    let conn = "Server=db01;Database=skola;User Id=app;Password=Gr7!kvast-Blomma92;";
+    let nested = serde_json::json!({ "a": [serde_json::json!({ "b": conn }).to_string()] }).to_string();
+    let table = "namn;personnr\nAnna;18950312-1270\nBo;9503121270\n";
+    let yaml = "info:\n  contact:\n    email: anna.exempelsson@example.se\n  url: http://10.20.30.41/x\n";
+    let files: [(&str, Option<&[u8]>); 4] = [
+        ("process.json", Some(nested.as_bytes())),
+        ("elever.csv", Some(table.as_bytes())),
+        ("openapi.yaml", Some(yaml.as_bytes())),
+        ("keys/site.pfx", Some(b"0\x82\0\0")),
+    ];
+    let checked = checked(&files);
+    let found: Vec<_> = checked.findings.iter().map(|f| (f.rule, f.path.as_deref().unwrap_or(""), f.line, f.pointer.as_deref())).collect();
+    for wanted in [
+        ("secret-password", "process.json", Some(1), Some("/a/0!/b")),
+        ("personal-identity-number", "elever.csv", Some(2), None),
+        ("personal-identity-number", "elever.csv", Some(3), None),
+        ("personal-email", "openapi.yaml", Some(3), Some("/info/contact/email")),
+        ("private-address", "openapi.yaml", Some(4), Some("/info/url")),
+        ("key-container", "keys/site.pfx", None, None),
+        ("unreadable", "keys/site.pfx", None, None),
+    ] {
+        assert!(found.contains(&wanted), "{wanted:?}: {found:?}");
+    }
+    let said = serde_json::to_string(&checked.findings).expect("JSON");
+    for secret in ["Blomma", "1270", "exempelsson", "10.20"] {
+        assert!(!said.contains(secret), "{secret}: {said}");
+    }
+}
+
+#[test]
+fn many_alike_are_said_in_few_words() {
+    let table: String = (0..500).map(|_| "18950312-1270\n").collect();
+    let checked = checked(&[("a.csv", Some(table.as_bytes()))]);
+    assert_eq!(checked.errors, 10);
+    assert!(checked.findings.last().is_some_and(|finding| finding.message.ends_with("490 more like it stand in the file")));
+}
+
+#[test]
+fn a_component_without_personal_data_has_no_field_for_it() {
+    let manifest = format!("{MANIFEST}personal-data = \"none\"\nkeywords = [\"personnummer\"]\n");
+    for (path, text, is) in [
+        ("a.sql", "SELECT NAMN, ELEV_PERSONNR FROM T", true),
+        ("a.json", "{\"civicRegistrationNumber\": \"{{x}}\"}", true),
+        ("a.json", "{\"text\": \"Ange personnummer i rutan\"}", false),
+        ("a.md", "Reads no personnummer.", false),
+        ("a.sql", "SELECT NAMN FROM T", false),
+    ] {
+        let said = |manifest: &str| {
+            let found = checked(&[("component.toml", Some(manifest.as_bytes())), (path, Some(text.as_bytes()))]);
+            rules_of(&found).contains(&"personal-data")
+        };
+        assert_eq!((said(&manifest), said(MANIFEST)), (is, false), "{text}");
+    }
+}
+
+#[test]
+fn each_rule_says_everything_about_itself() {
+    for (index, rule) in rules().iter().enumerate() {
+        assert!(rules()[..index].iter().all(|other| other.id != rule.id), "{} twice", rule.id);
+        assert!(rule.id.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", rule.id);
+        assert!(rule.what.ends_with(['.', ':']) && rule.why.ends_with('.') && rule.source.ends_with('.'), "{}", rule.id);
+        assert!(!rule.mend.is_empty() && !rule.mend.ends_with('.'), "{}: the way to mend it goes into `help`", rule.id);
+        assert!(["Law", "Guide", "Format", "Data"].iter().any(|kind| rule.source.starts_with(kind)), "{}", rule.id);
+    }
+    let unwaivable =
+        ["manifest", "variables", "owner", "licence", "secret-password", "secret-token", "personal-identity-number", "key-container"];
+    assert!(unwaivable.iter().all(|id| rules::find(id).is_some_and(|rule| !rule.waivable)));
+    assert_eq!(rules::near("secret-pasword").first(), Some(&"secret-password"));
+    assert!(rules::near("identity-number").contains(&"personal-identity-number"));
+    assert!(rules::near("xyz-nothing-like-it").is_empty());
+}

@@ -11,6 +11,7 @@ use super::finding::{Finding, Severity, line_of};
 use super::rules::id;
 use super::texts::{text_of, walk};
 use crate::model::content::{ContentFile, is_lfs_pointer};
+use crate::model::manifest::MANIFEST_FILE;
 
 /// Of one rule, a file gives this many findings; the last says how many more there are.
 const MAX_ALIKE: usize = 10;
@@ -37,7 +38,9 @@ impl Hit {
 }
 
 /// Checks the content of all files.
-pub(super) fn check(files: &[ContentFile], findings: &mut Vec<Finding>) {
+///
+/// Names of fields for personal data matter only in a component that says it has none.
+pub(super) fn check(files: &[ContentFile], no_personal_data: bool, findings: &mut Vec<Finding>) {
     for file in files.iter().filter(|file| !is_lfs_pointer(&file.bytes)) {
         let path = file.path.as_str();
         if let Some(finding) = kind::by_name(path) {
@@ -46,14 +49,14 @@ pub(super) fn check(files: &[ContentFile], findings: &mut Vec<Finding>) {
         match text_of(&file.bytes) {
             Some(text) => {
                 findings.extend(kind::conflict(path, &text));
-                findings.extend(of_text(path, &text));
+                findings.extend(of_text(path, &text, no_personal_data));
             }
             None => findings.push(kind::unreadable(path, &file.bytes)),
         }
     }
 }
 
-fn of_text(path: &str, text: &str) -> Vec<Finding> {
+fn of_text(path: &str, text: &str, no_personal_data: bool) -> Vec<Finding> {
     let mut hits: Vec<Hit> = Vec::new();
     walk(path, text, &mut |piece| {
         scan::piece(path, piece, &mut |mut hit: Hit| {
@@ -62,6 +65,7 @@ fn of_text(path: &str, text: &str) -> Vec<Finding> {
             hits.push(hit);
         });
     });
+    hits.retain(|hit| hit.rule != id::PERSONAL_DATA || (no_personal_data && path != MANIFEST_FILE));
     if hits.is_empty() {
         return Vec::new();
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::super::licence::is_licence_text;
 use super::super::texts::{Piece, Style};
@@ -21,6 +21,8 @@ enum Trigger {
     Unc,
     /// An e-mail address.
     Email,
+    /// The name of a field for personal data.
+    PersonalData,
 }
 
 /// All words that any rule waits for, in one automaton.
@@ -33,8 +35,10 @@ struct Words {
 static WORDS: LazyLock<Words> = LazyLock::new(|| {
     let secrets = secrets::triggers().map(|(word, index)| (word, Trigger::Secret(index)));
     let all = secrets.chain(hosts::ENDS.map(|end| (end, Trigger::Host))).chain([("\\\\", Trigger::Unc), ("@", Trigger::Email)]);
+    let all = all.chain(persons::FIELDS.map(|name| (name, Trigger::PersonalData)));
     let (words, triggers): (Vec<&str>, Vec<Trigger>) = all.unzip();
-    let automaton = AhoCorasick::builder().ascii_case_insensitive(true).match_kind(MatchKind::Standard).build(&words);
+    let automaton =
+        AhoCorasick::builder().ascii_case_insensitive(true).match_kind(MatchKind::Standard).kind(Some(AhoCorasickKind::DFA)).build(&words);
     Words { automaton: automaton.expect("a few hundred short words"), triggers }
 });
 
@@ -44,8 +48,12 @@ pub(super) fn piece(path: &str, piece: &Piece<'_>, found: &mut dyn FnMut(Hit)) {
         return;
     }
     words(path, piece, found);
-    persons::identity_numbers(piece, found);
-    hosts::addresses(piece, found);
+    persons::digit_runs(piece.text, &mut |run| {
+        let hit = persons::identity_number(piece, &run).or_else(|| hosts::address(piece, run.start))?;
+        let end = hit.range.end;
+        found(hit);
+        Some(end)
+    });
     if piece.style != Style::Name
         && let Some(leak) = secrets::named(piece)
     {
@@ -60,6 +68,7 @@ fn words(path: &str, piece: &Piece<'_>, found: &mut dyn FnMut(Hit)) {
         match words.triggers[word.pattern().as_usize()] {
             Trigger::Host => hosts::host(piece, &word.range()).into_iter().for_each(&mut *found),
             Trigger::Unc => hosts::unc(piece, &word.range()).into_iter().for_each(&mut *found),
+            Trigger::PersonalData => persons::field(piece, &word.range()).into_iter().for_each(&mut *found),
             // Licences ask for the names of their authors.
             Trigger::Email if is_licence_text(path) => {}
             Trigger::Email => persons::email(piece, word.start()).into_iter().for_each(&mut *found),

@@ -7,26 +7,42 @@ mod numbers;
 use std::ops::Range;
 
 use self::email::Whose;
-use self::numbers::{Number, numbers, says_person};
+use self::numbers::{Number, number, says_person};
 use super::contents::Hit;
 use super::rules::id;
-use super::texts::Piece;
+use super::texts::{Piece, Style};
 
 /// How far before ten bare digits a word may stand that says what they are, in bytes.
 const NEAR: usize = 60;
 
-/// The identity numbers in a piece.
-pub(super) fn identity_numbers(piece: &Piece<'_>, found: &mut dyn FnMut(Hit)) {
-    let text = piece.text;
-    numbers(text, &mut |range, number| {
-        let number = if number == Number::Possible && is_named(piece, &range) { Number::Personal } else { number };
-        let (rule, message) = match number {
-            Number::Personal => (id::PERSONAL_IDENTITY_NUMBER, "holds a personal identity number"),
-            Number::Possible => (id::POSSIBLE_IDENTITY_NUMBER, "holds ten digits that may be a personal identity number"),
-            Number::Test => (id::TEST_IDENTITY_NUMBER, "holds an official test number of Skatteverket"),
-        };
-        found(Hit::new(rule, range, message));
-    });
+/// Calls `read` with each run of digits; it returns the end of what it has read beyond.
+pub(super) fn digit_runs(text: &str, read: &mut dyn FnMut(Range<usize>) -> Option<usize>) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if !bytes[at].is_ascii_digit() {
+            at += 1;
+            continue;
+        }
+        let start = at;
+        while at < bytes.len() && bytes[at].is_ascii_digit() {
+            at += 1;
+        }
+        at = read(start..at).unwrap_or(at);
+    }
+}
+
+/// The identity number that begins with a run of digits.
+pub(super) fn identity_number(piece: &Piece<'_>, run: &Range<usize>) -> Option<Hit> {
+    let (end, number) = number(piece.text.as_bytes(), run.start, run.end)?;
+    let range = run.start..end;
+    let number = if number == Number::Possible && is_named(piece, &range) { Number::Personal } else { number };
+    let (rule, message) = match number {
+        Number::Personal => (id::PERSONAL_IDENTITY_NUMBER, "holds a personal identity number"),
+        Number::Possible => (id::POSSIBLE_IDENTITY_NUMBER, "holds ten digits that may be a personal identity number"),
+        Number::Test => (id::TEST_IDENTITY_NUMBER, "holds an official test number of Skatteverket"),
+    };
+    Some(Hit::new(rule, range, message))
 }
 
 /// Whether a name, a word before it or the head of its column says that the number is a person's.
@@ -48,9 +64,52 @@ fn is_named(piece: &Piece<'_>, range: &Range<usize>) -> bool {
     line_start > 0 && column.is_some_and(says_person)
 }
 
+/// Names, or parts of them, that fields for personal data have, in lower case.
+pub(super) const FIELDS: [&str; 18] = [
+    "personnr",
+    "personnummer",
+    "person_nr",
+    "person_nummer",
+    "personalnumber",
+    "personal_number",
+    "personalidentitynumber",
+    "samordningsnummer",
+    "civicno",
+    "civicregistrationnumber",
+    "civic_registration_number",
+    "socialsecuritynumber",
+    "social_security_number",
+    "skyddadidentitet",
+    "skyddad_identitet",
+    "sekretessmarkering",
+    "skyddadfolkbokforing",
+    "nationalidentitynumber",
+];
+
+/// The field whose name holds one of [`FIELDS`]. A text for people may speak of them.
+pub(super) fn field(piece: &Piece<'_>, word: &Range<usize>) -> Option<Hit> {
+    let sentence = piece.style == Style::Value && piece.text.contains(' ') && !piece.text.contains(['=', '(', ';', '{']);
+    if piece.style == Style::Prose || sentence {
+        return None;
+    }
+    // Without digits: what a name ends in may be the number itself.
+    let of_name = |c: char| c.is_alphabetic() || c == '_';
+    let start =
+        piece.text[..word.start].char_indices().rev().take(40).take_while(|(_, c)| of_name(*c)).last().map_or(word.start, |(at, _)| at);
+    let end = piece.text[word.end..].find(|c: char| !of_name(c)).map_or(piece.text.len(), |length| word.end + length);
+    let name: String = piece.text[start..end].chars().take(60).collect();
+    Some(Hit::new(id::PERSONAL_DATA, start..end, format!("has a field `{name}`, but the manifest says `personal-data = \"none\"`")))
+}
+
 /// The address around an `@`.
 pub(super) fn email(piece: &Piece<'_>, at: usize) -> Option<Hit> {
     let (range, whose) = email::address(piece.text, at)?;
+    let line = &piece.text[..range.start];
+    let line = &line[line.rfind('\n').map_or(0, |at| at + 1)..];
+    // A notice that the licence asks to keep.
+    if line.to_lowercase().contains("copyright") {
+        return None;
+    }
     Some(match whose {
         Whose::Person => Hit::new(id::PERSONAL_EMAIL, range, "holds the e-mail address of a person"),
         Whose::Unknown => Hit::new(id::POSSIBLE_EMAIL, range, "holds an e-mail address that may be a person's"),

@@ -5,7 +5,6 @@
 //! without exception; ten bare digits are rather something else, unless a word nearby says so. Source of the form:
 //! folkbokföringslagen (1991:481), section 18; SKV 704 and SKV 707.
 
-use std::ops::Range;
 use std::sync::LazyLock;
 
 /// What digits turned out to be.
@@ -22,32 +21,10 @@ pub(super) enum Number {
 /// Letters that stand for the first of the last four digits until a number is given.
 const INTERIM: &[u8] = b"TRSUWXJKLMN";
 
-/// The numbers in a text.
-pub(super) fn numbers(text: &str, found: &mut dyn FnMut(Range<usize>, Number)) {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        if !bytes[at].is_ascii_digit() {
-            at += 1;
-            continue;
-        }
-        let start = at;
-        while at < bytes.len() && bytes[at].is_ascii_digit() {
-            at += 1;
-        }
-        // Nothing shorter begins a number, and nothing longer is one.
-        if matches!(at - start, 6 | 8 | 10 | 12)
-            && let Some((end, number)) = number(bytes, start, at)
-        {
-            found(start..end, number);
-            at = end;
-        }
-    }
-}
-
-/// The number that begins with the digits from `start` to `end`.
-fn number(bytes: &[u8], start: usize, end: usize) -> Option<(usize, Number)> {
-    if !begins_alone(bytes, start) {
+/// The number that begins with the digits from `start` to `end`, and its end.
+pub(super) fn number(bytes: &[u8], start: usize, end: usize) -> Option<(usize, Number)> {
+    // Nothing shorter begins a number, and nothing longer is one.
+    if !matches!(end - start, 6 | 8 | 10 | 12) || !begins_alone(bytes, start) {
         return None;
     }
     let digits = &bytes[start..end];
@@ -66,6 +43,8 @@ fn number(bytes: &[u8], start: usize, end: usize) -> Option<(usize, Number)> {
             let last = bytes.get(end..end + 4)?;
             ends_alone(bytes, end + 4).then(|| judge(digits, last, None)).flatten().map(|number| (end + 4, number))
         }
+        // Behind a sign, ten digits are rather the end of something else.
+        (10, _) if start > 0 && matches!(bytes[start - 1], b'-' | b'+' | b'.') => None,
         (10 | 12, _) if ends_alone(bytes, end) => {
             let (date, last) = digits.split_at(digits.len() - 4);
             let judged = judge(date, last, None)?;
@@ -210,7 +189,11 @@ mod tests {
 
     fn all(text: &str) -> Vec<(String, Number)> {
         let mut found = Vec::new();
-        numbers(text, &mut |range, number| found.push((text[range].to_owned(), number)));
+        super::super::digit_runs(text, &mut |run| {
+            let (end, number) = number(text.as_bytes(), run.start, run.end)?;
+            found.push((text[run.start..end].to_owned(), number));
+            Some(end)
+        });
         found
     }
 

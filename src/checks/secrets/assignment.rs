@@ -71,7 +71,7 @@ pub(super) fn at(piece: &Piece<'_>, hit: Range<usize>) -> Option<(Range<usize>, 
     let text = piece.text;
     let name = name_around(text, hit);
     let promise = promise(&text[name.clone()])?;
-    let value = value_behind(text, name.end)?;
+    let value = value_behind(text, &name)?;
     let verdict = judge(&text[value.range.clone()], promise);
     let certain = match value.form {
         Form::Quoted => piece.style != Style::Prose,
@@ -87,7 +87,7 @@ fn bare_is_literal(piece: &Piece<'_>, name: &Range<usize>, value: &Range<usize>)
     let before = text[..name.start].chars().next_back();
     let tight = text[name.end..value.start].trim_end_matches('=').len() + 1 == text[name.end..value.start].len();
     let shouts = text[name.clone()].chars().all(|c| !c.is_lowercase());
-    if in_connection_string(text, name.start, value.end) || (tight && matches!(before, Some('?' | '&'))) {
+    if in_connection_string(text, name, value) || (tight && matches!(before, Some('?' | '&'))) {
         return Some(true);
     }
     match piece.style {
@@ -118,16 +118,19 @@ struct Value {
 }
 
 /// The value behind a name that ends at `end`, on the same line.
-fn value_behind(text: &str, end: usize) -> Option<Value> {
-    let rest = &text[end..];
+fn value_behind(text: &str, name: &Range<usize>) -> Option<Value> {
+    let rest = &text[name.end..];
     let closed = rest.trim_start_matches(['"', '\'', '`', ']', '\\']);
     let quoted_name = rest.len() != closed.len();
     let blank = |c: char| matches!(c, ' ' | '\t');
     let operator = closed.trim_start_matches(blank);
     let spaced = operator.len() != closed.len();
     let after = ["=>", ":=", "=", ":"].iter().find_map(|sign| operator.strip_prefix(sign));
-    let comma = || operator.strip_prefix(',').filter(|_| quoted_name);
+    // `put("password", "…")`: the first argument of a call.
+    let before = text[..name.start].trim_end_matches(['"', '\'', '`']).trim_end();
+    let comma = || operator.strip_prefix(',').filter(|_| quoted_name && before.ends_with('('));
     // `-Password 'x'` of PowerShell.
+    let spaced = spaced && text[..name.start].ends_with('-');
     let blank_only = || Some(closed.trim_start_matches(blank)).filter(|_| spaced && operator.starts_with(['"', '\'']));
     let quote_only = after.is_none();
     let after = after.or_else(comma).or_else(blank_only)?;
@@ -172,9 +175,11 @@ const COMPANIONS: [&str; 16] = [
     "driver=",
 ];
 
-fn in_connection_string(text: &str, from: usize, to: usize) -> bool {
+fn in_connection_string(text: &str, name: &Range<usize>, value: &Range<usize>) -> bool {
     let floor = |at: usize| (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    let around =
-        text[floor(from.saturating_sub(250))..floor((to + 250).min(text.len()))].to_ascii_lowercase().replace(" =", "=").replace("= ", "=");
-    around.contains(';') && COMPANIONS.iter().any(|word| around.contains(word))
+    let around = &text[floor(name.start.saturating_sub(250))..floor((value.end + 250).min(text.len()))];
+    let around = around.to_ascii_lowercase().replace(" =", "=").replace("= ", "=");
+    let begins =
+        |word: &&str| around.match_indices(*word).any(|(at, _)| !around[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
+    text[name.end..value.start].trim() == "=" && around.contains(';') && COMPANIONS.iter().any(|word| begins(&word))
 }

@@ -144,10 +144,28 @@ const REFERENCES: [&str; 22] = [
     "config.",
 ];
 
+/// What documentation shows to everybody: the storage emulator of Azure, the token of jwt.io, RFC 6749, 6750 and 7617.
+pub(super) const KNOWN_EXAMPLES: [&str; 10] = [
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq",
+    "eyJzdWIiOiIxMjM0NTY3ODkw",
+    "EXAMPLE",
+    "T00000000/B00000000",
+    "czZCaGRSa3F0Mz",
+    "2YotnFZFEjr1zCsicMWpAA",
+    "tGzv3JOkF0XG5Qx2TlKWIA",
+    "mF_9.B5f-4.1JqM",
+    "gX1fBat3bV",
+    "QWxhZGRpbjpvcGVu",
+];
+
 /// What to think of a value with such a name.
 pub(super) fn judge(value: &str, promise: Promise) -> Verdict {
     let value = value.trim().trim_matches(['"', '\'', '`']).trim_end_matches(['\\', ';', ',']);
-    if is_placeholder(value) || value.contains(char::is_whitespace) || value.contains("://") {
+    if is_placeholder(value)
+        || KNOWN_EXAMPLES.iter().any(|known| value.contains(known))
+        || value.contains(char::is_whitespace)
+        || value.contains("://")
+    {
         return Verdict::Harmless;
     }
     match promise {
@@ -160,7 +178,8 @@ fn password(value: &str) -> Verdict {
     let length = value.chars().count();
     let letters = value.chars().all(char::is_alphabetic);
     let digits = value.chars().all(|c| c.is_ascii_digit());
-    if length < 4 || is_name(value) {
+    let number = !digits && value.chars().all(|c| c.is_ascii_digit() || c == '.');
+    if length < 4 || number || is_name(value) || (letters && says_password(value)) {
         return Verdict::Harmless;
     }
     // A word may be a password. More often it is a label, a column or a role.

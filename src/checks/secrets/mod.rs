@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use regex::Regex;
 
-use self::judge::{Verdict, entropy, is_placeholder, judge};
+use self::judge::{KNOWN_EXAMPLES, Verdict, entropy, is_placeholder, judge};
 use self::names::{Promise, promise};
 use self::tokens::{DETECTORS, Detector};
 use super::rules::id;
@@ -105,6 +105,9 @@ const BEHIND: usize = 4200;
 fn pattern(text: &str, detector: &'static Detector, index: usize, hit: Range<usize>, looked_at: usize) -> (Option<Leak>, usize) {
     let floor = |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     let from = floor(hit.start.saturating_sub(BEFORE).max(looked_at));
+    if detector.judge == Judge::Address && !is_address(&text[hit.end..]) {
+        return (None, hit.end);
+    }
     // A secret stands on one line; only a key between dashes goes on, and its judge looks for itself.
     let line_end = memchr::memchr(b'\n', &text.as_bytes()[hit.end..]).map_or(text.len(), |length| hit.end + length);
     let to = floor(line_end.min(hit.end + BEHIND));
@@ -135,9 +138,19 @@ fn held(text: &str, judged: Judge, range: &Range<usize>) -> bool {
     }
 }
 
-/// What documentation shows to everybody: the storage emulator of Azure, the token of jwt.io.
-const KNOWN_EXAMPLES: [&str; 4] =
-    ["Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq", "eyJzdWIiOiIxMjM0NTY3ODkw", "EXAMPLE", "T00000000/B00000000"];
+/// Whether a user and a password may follow `://`: nearly no address has them, and the pattern is dear.
+fn is_address(behind: &str) -> bool {
+    let mut colon = false;
+    for byte in behind.bytes().take(220) {
+        match byte {
+            b':' => colon = true,
+            b'@' => return colon,
+            b'/' | b'"' | b'\'' | b'<' | b'>' | b'?' | b'#' | 0..=b' ' => return false,
+            _ => {}
+        }
+    }
+    false
+}
 
 /// `user:password@host`, where the host is somebody's.
 fn address(value: &str) -> bool {
@@ -149,13 +162,13 @@ fn address(value: &str) -> bool {
     !own && !shown && user != password && judge(password, Promise::Password) == Verdict::Secret
 }
 
-/// Whether something that could be a key follows the line of dashes.
+/// Whether a line that could be of a key follows the line of dashes.
 fn armour(behind: &str) -> bool {
     let end = behind.find("-----END").unwrap_or(behind.len());
     let limit = (0..=end.min(700)).rev().find(|at| behind.is_char_boundary(*at)).unwrap_or(0);
-    let body = behind[..limit].replace("\\r", "").replace("\\n", "");
-    let key: String = body.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')).collect();
-    key.len() >= 64 && entropy(&key) >= 3.0 && !key.to_lowercase().contains("xxxx")
+    let of_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    let body = behind[..limit].replace("\\r", "\n").replace("\\n", "\n");
+    body.split(|c| !of_key(c)).any(|line| line.len() >= 40 && entropy(line) >= 3.0)
 }
 
 #[cfg(test)]

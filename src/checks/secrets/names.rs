@@ -66,50 +66,57 @@ const TOKENS: [(&str, &[&str]); 5] = [
 /// Names that look like one and are none: public by design, or a name of a name.
 const PUBLIC: [&str; 6] = ["publickeytoken", "nextpagetoken", "cancellationtoken", "continuationtoken", "idtoken_hint", "csrftoken"];
 
-/// What the name promises, if anything.
+/// What the name promises, if anything. Every value of a structured file asks this, so nothing is allocated.
 pub(super) fn promise(name: &str) -> Option<Promise> {
     if name.len() > 80 {
         return None;
     }
-    let words = words(name);
-    let last = words.last()?.trim_end_matches(|c: char| c.is_ascii_digit());
-    if PUBLIC.contains(&words.concat().as_str()) {
-        return None;
-    }
-    if PASSWORDS.iter().any(|word| last == *word || (word.len() > 5 && last.ends_with(word))) {
-        return Some(Promise::Password);
-    }
-    let before = words.len().checked_sub(2).map(|at| words[at].as_str());
-    let fits = |(word, behind): &(&str, &[&str])| {
-        let glued = last.strip_suffix(word).filter(|rest| !rest.is_empty());
-        match (last == *word, behind.is_empty()) {
-            (true, true) => true,
-            (true, false) => before.is_some_and(|before| behind.contains(&before)),
-            (false, true) => glued.is_some(),
-            (false, false) => glued.is_some_and(|rest| behind.iter().any(|word| rest.ends_with(word))),
-        }
-    };
-    TOKENS.iter().any(fits).then_some(Promise::Token)
+    let mut rest = name;
+    let last = last_word(&mut rest)?;
+    let found = by_words(last, &mut rest)?;
+    let plain = || name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
+    (!PUBLIC.iter().any(|public| plain().eq(public.bytes()))).then_some(found)
 }
 
-/// The words of a name in lower case: divided at signs, and where a capital follows a small letter.
-fn words(name: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut small = false;
-    for c in name.chars() {
-        let divides = !c.is_alphanumeric() || (small && c.is_uppercase());
-        if divides && words.last().is_some_and(|word| !word.is_empty()) {
-            words.push(String::new());
-        }
-        small = c.is_lowercase() || c.is_ascii_digit();
-        if c.is_alphanumeric()
-            && let Some(word) = words.last_mut()
-        {
-            word.extend(c.to_lowercase());
-        }
+fn by_words(last: &str, rest: &mut &str) -> Option<Promise> {
+    if PASSWORDS.iter().any(|word| same(last, word) || (word.len() > 5 && ends(last, word).is_some())) {
+        return Some(Promise::Password);
     }
-    words.retain(|word| !word.is_empty() && !word.chars().all(|c| c.is_ascii_digit()));
-    words
+    let (word, behind) = TOKENS.iter().find(|(word, _)| ends(last, word).is_some())?;
+    let glued = ends(last, word)?;
+    let fits = match (behind.is_empty(), glued.is_empty()) {
+        (true, _) => true,
+        (false, true) => last_word(rest).is_some_and(|before| behind.iter().any(|word| same(before, word))),
+        (false, false) => behind.iter().any(|word| ends(glued, word).is_some()),
+    };
+    fits.then_some(Promise::Token)
+}
+
+/// Whether two words are the same in lower case.
+fn same(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b) || (!b.is_ascii() && a.to_lowercase() == b)
+}
+
+/// What stands before the end that `text` has, whatever its case.
+fn ends<'a>(text: &'a str, end: &str) -> Option<&'a str> {
+    let at = text.len().checked_sub(end.len()).filter(|at| text.is_char_boundary(*at))?;
+    same(&text[at..], end).then_some(&text[..at])
+}
+
+/// Takes the last word off a name: words are divided at signs, and where a capital follows a small letter. Digits at the
+/// end of a word do not count.
+fn last_word<'a>(rest: &mut &'a str) -> Option<&'a str> {
+    let name = rest.trim_end_matches(|c: char| !c.is_alphabetic());
+    let mut start = name.len();
+    let mut capital = false;
+    for (at, c) in name.char_indices().rev() {
+        if !c.is_alphanumeric() || (capital && (c.is_lowercase() || c.is_ascii_digit())) {
+            break;
+        }
+        (start, capital) = (at, c.is_uppercase());
+    }
+    *rest = &name[..start];
+    Some(&name[start..]).filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]

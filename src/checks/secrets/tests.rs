@@ -121,6 +121,7 @@ fn what_only_looks_like_a_secret_is_silent() {
         ("a.py", "password = os.environ['DB_PASSWORD1']\ntoken = auth.token\n"),
         ("a.md", "Set `Password` to the password of the account. Token: see below.\n"),
         ("a.config", "<add key=\"Password\" value=\"%DB_PASSWORD%\"/><assemblyIdentity publicKeyToken=\"b77a5c561934e089\"/>"),
+        ("a.py", "KEYWORDS = ['or', 'pass', 'print9x', 'raise']\nsplit('user[:passwd]', 'host[:port1]')\n"),
         ("a.sql", "SELECT password, token FROM users WHERE token = @token AND pwd = @p1\n"),
         ("a.txt", "mongodb://foo:bar@localhost https://user:password@host.example.com http://x@y.se\n"),
     ] {
