@@ -9,9 +9,16 @@ use super::candidate;
 use super::findings::FindingsReport;
 use super::places::Places;
 use super::{Outcome, annotations};
+use crate::checks::fix;
 use crate::context::Context;
 use crate::error::{Code, Failure};
+use crate::store::fs::atomic::write_atomic;
+use crate::store::fs::dir::Readers;
+use crate::store::fs::read_small;
 use crate::store::registry::{Registry, Visit};
+
+/// The largest file that is mended, in bytes.
+const MOST_MENDED: u64 = 64 << 20;
 
 /// Check a component before it is published
 ///
@@ -29,6 +36,9 @@ pub struct Args {
     /// How findings are written
     #[arg(long, default_value = "text")]
     format: Format,
+    /// Mend in place what is safe to mend, and say what that was: an employee's name in `Modifier` of an export
+    #[arg(long)]
+    fix: bool,
 }
 
 /// How findings are written.
@@ -49,12 +59,30 @@ pub enum Format {
 /// # Errors
 /// Where no component is there, or the registry cannot be reached.
 pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
-    let taken = candidate::take(context, args.directory.as_deref())?;
+    let mut taken = candidate::take(context, args.directory.as_deref())?;
+    if args.fix && mend(context, &taken)? {
+        taken = candidate::take(context, args.directory.as_deref())?;
+    }
     let registry = registry(context, &taken)?;
     let checked = taken.check(context, registry.as_ref())?;
     let report = FindingsReport::from(checked);
     answer(context, "check", &report, args.format);
     Ok(if report.errors > 0 { Outcome::No } else { Outcome::Done })
+}
+
+/// Mends the files on the disk, each as a whole, and tells whether anything was done.
+fn mend(context: &Context, taken: &candidate::Taken) -> Result<bool> {
+    let mut mended = false;
+    for file in &taken.files {
+        let path = taken.directory.join(file.path.to_path());
+        let Some(fixed) = read_small(&path, MOST_MENDED)?.and_then(|bytes| fix(&bytes)) else { continue };
+        write_atomic(&path, &fixed.bytes, Readers::Everyone)?;
+        mended = true;
+        for done in fixed.done {
+            context.ui.say(&format!("fixed {}: {done}", file.path));
+        }
+    }
+    Ok(mended)
 }
 
 /// Writes findings in a format. `text` and `json` are the two renderings that every report has.

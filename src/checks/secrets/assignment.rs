@@ -181,5 +181,5 @@ fn in_connection_string(text: &str, name: &Range<usize>, value: &Range<usize>) -
     let around = around.to_ascii_lowercase().replace(" =", "=").replace("= ", "=");
     let begins =
         |word: &&str| around.match_indices(*word).any(|(at, _)| !around[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
-    text[name.end..value.start].trim() == "=" && around.contains(';') && COMPANIONS.iter().any(|word| begins(word))
+    text[name.end..value.start].trim() == "=" && around.contains(';') && COMPANIONS.iter().any(begins)
 }
