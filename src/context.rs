@@ -44,6 +44,12 @@ impl Context {
         now.split_once('T').map_or(now.clone(), |(day, _)| day.to_owned())
     }
 
+    /// The registry that flags or settings name: `--registry`, `FORUM_REGISTRY` or `default-registry`.
+    #[must_use]
+    pub fn named_registry(&self) -> Option<&String> {
+        self.registry.as_ref().or(self.settings.default_registry.as_ref().map(|set| &set.value))
+    }
+
     /// The state directory.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! `forum check`: everything that must hold before a component is published.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -98,14 +98,14 @@ pub(super) fn answer(context: &Context, command: &str, report: &FindingsReport, 
 
 /// The registry whose rules count: one that is named must be reached, one that is merely known need not.
 fn registry(context: &Context, taken: &candidate::Taken) -> Result<Option<Registry>> {
-    let Ok((address, base)) = Places::writing(context, &taken.root, &taken.file).destination() else {
+    let Ok(address) = Places::writing(context, &taken.root, &taken.file).destination() else {
         return if context.registry.is_some() {
             Err(Failure::new(Code::Usage, "--registry names no registry").hint("forum registry list").into())
         } else {
             Ok(None)
         };
     };
-    match Registry::open(&address, &base, &context.store, &Visit::default()) {
+    match Registry::open(&address, Path::new(""), &context.store, &Visit::default()) {
         Ok(registry) => Ok(Some(registry)),
         Err(error) if context.registry.is_some() => Err(error),
         Err(error) => {

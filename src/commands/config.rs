@@ -64,14 +64,10 @@ fn rows(context: &Context, file: &WorkspaceFile) -> Vec<Row> {
     let shown =
         |dir: &Option<Layered<std::path::PathBuf>>| dir.as_ref().map(|dir| Layered::new(dir.value.display().to_string(), dir.layer));
     let flag = context.registry.clone().map(|registry| Layered::new(registry, Layer::Flags));
-    let owner = match &settings.owner {
-        Some(set) if set.layer == Layer::Environment => Some(set.clone()),
-        other => file.owner.clone().map(|owner| Layered::new(owner, Layer::Workspace)).or_else(|| other.clone()),
-    };
     let components = if file.components_is_set { Layer::Workspace } else { Layer::BuiltIn };
     let mut rows = vec![
         Row::of("default-registry", flag.or_else(|| settings.default_registry.clone())),
-        Row::of("owner", owner),
+        Row::of("owner", settings.owner_in(file.owner.as_ref())),
         Row::of("components", Some(Layered::new(&file.components_dir, components))),
         Row::of("git", Some(settings.git.clone())),
         Row::of("timeout", Some(settings.timeout.clone())),
@@ -80,9 +76,7 @@ fn rows(context: &Context, file: &WorkspaceFile) -> Vec<Row> {
         Row::of("state", shown(&settings.state_dir)),
         Row::of("config", shown(&settings.config_dir)),
     ];
-    let ours = file.registries.iter().map(|(name, url)| (name, url, Layer::Workspace));
-    let users = settings.user.registries.iter().filter(|(name, _)| !file.registries.contains_key(*name));
-    for (name, url, layer) in ours.chain(users.map(|(name, url)| (name, url, Layer::User))) {
+    for (name, url, layer) in settings.registries_with(&file.registries) {
         rows.push(Row::of(&format!("registries.{name}"), Some(Layered::new(without_credentials(url), layer))));
     }
     rows

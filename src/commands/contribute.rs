@@ -1,7 +1,7 @@
 //! What `publish`, `adopt`, `yank` and `deprecate` have in common: one commit on the newest `main`, a push that is
 //! confirmed, and the link that opens the pull request.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::Result;
 use jiff::Timestamp;
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::Outcome;
 use super::findings::{FindingsReport, stopped};
+use super::own_name::unknown_owner;
 use super::places::Places;
 use super::rehearsal;
 use crate::context::Context;
@@ -23,6 +24,7 @@ use crate::store::contribution::{Author, Change, Draft, MAIN, Push, Pushed, Seen
 use crate::store::memory::Contribution;
 use crate::store::registry::{Registry, Visit};
 use crate::store::transport::local::Local;
+use crate::store::transport::system::Git;
 use crate::store::workspace::root_of;
 use crate::ui::Report;
 
@@ -33,12 +35,29 @@ const MOST_ATTEMPTS: usize = 20;
 pub(super) struct Way {
     /// The registry.
     pub(super) registry: Address,
-    /// Where a relative address starts.
-    pub(super) base: PathBuf,
     /// A fork that the branch goes to instead.
     pub(super) fork: Option<Address>,
     /// What is done with the commit.
     pub(super) mode: Mode,
+}
+
+impl Way {
+    /// From a workspace to the registry that flags or settings name, or that is the only one known.
+    pub(super) fn new(context: &Context, root: &Path, file: &WorkspaceFile, fork: Option<&str>, mode: Mode) -> Result<Self> {
+        let registry = Places::writing(context, root, file).destination()?;
+        let fork = fork.map(Address::parse).transpose()?.map(|fork| fork.relative_to(&context.started_in));
+        Ok(Self { registry, fork, mode })
+    }
+
+    /// The registry as it is now, ready to be contributed to.
+    pub(super) fn open(&self, context: &Context, components: Vec<IdOrName>) -> Result<Registry> {
+        Registry::open_to_write(&self.registry, &context.store, &Visit { newest: true, components })
+    }
+
+    /// Where the branch goes.
+    pub(super) fn remote(&self) -> &Address {
+        self.fork.as_ref().unwrap_or(&self.registry)
+    }
 }
 
 /// What is done with the commit.
@@ -68,9 +87,8 @@ pub(super) struct Destination {
 
 impl Destination {
     pub(super) fn way(&self, context: &Context, file: &WorkspaceFile) -> Result<Way> {
-        let (registry, base) = Places::writing(context, &root_of(&context.directory), file).destination()?;
-        let fork = self.fork.as_deref().map(Address::parse).transpose()?.map(|fork| fork.relative_to(&context.started_in));
-        Ok(Way { registry, base, fork, mode: if self.dry_run { Mode::DryRun } else { Mode::Branch } })
+        let mode = if self.dry_run { Mode::DryRun } else { Mode::Branch };
+        Way::new(context, &root_of(&context.directory), file, self.fork.as_deref(), mode)
     }
 
     /// Says what has become of `what`.
@@ -107,20 +125,23 @@ pub(super) fn full_id(context: &Context, way: &Way, typed: &IdOrName) -> Result<
     match typed {
         IdOrName::Id(id) => Ok(id.clone()),
         IdOrName::Short(_) => {
-            if context.store.offline {
-                fail!(Code::Offline, "contributing asks the network, which --offline forbids");
-            }
-            Registry::open_to_write(&way.registry, &way.base, &context.store, &Visit { newest: true, components: Vec::new() })?.find(typed)
+            refuse_offline(context)?;
+            way.open(context, Vec::new())?.find(typed)
         }
     }
 }
 
 /// Who contributes, where it must be known.
 pub(super) fn require_owner(context: &Context, file: &WorkspaceFile) -> Result<Name> {
-    owner(context, file).ok_or_else(|| {
-        let failure = Failure::new(Code::MissingAnswers, "who contributes is not known: forum.toml has no [workspace] owner");
-        failure.hint("write into forum.toml: [workspace] owner = \"…\"").hint("or set FORUM_OWNER").into()
-    })
+    owner(context, file).ok_or_else(|| unknown_owner("contributes").into())
+}
+
+/// A contribution that cannot ask the network is none.
+fn refuse_offline(context: &Context) -> Result<()> {
+    if context.store.offline {
+        fail!(Code::Offline, "contributing asks the network, which --offline forbids");
+    }
+    Ok(())
 }
 
 /// What a contribution changes in the newest state of a registry.
@@ -207,17 +228,14 @@ pub(super) fn contribute(
     branch: &str,
     decide: &mut dyn FnMut(&Registry, Timestamp) -> Result<Decision>,
 ) -> Result<Ended> {
-    if context.store.offline {
-        fail!(Code::Offline, "contributing asks the network, which --offline forbids");
-    }
-    git(&context.store)?;
+    refuse_offline(context)?;
+    let git = git(&context.store)?;
     let reference = if way.mode == Mode::Direct { MAIN.to_owned() } else { format!("refs/heads/{branch}") };
     let mut taken = None;
     for _ in 0..MOST_ATTEMPTS {
-        let visit = Visit { newest: true, components: vec![IdOrName::Id(id.clone())] };
-        let registry = Registry::open_to_write(&way.registry, &way.base, &context.store, &visit)?;
+        let registry = way.open(context, vec![IdOrName::Id(id.clone())])?;
         registry.take_notes().iter().for_each(|note| context.ui.say(note));
-        match attempt(context, way, &registry, branch, &reference, decide)? {
+        match attempt(context, way, &registry, &git, (branch, &reference), decide)? {
             // Pushed a moment ago, and on main by now: somebody merged it at once.
             Attempt::Sent(sent) if sent.already && taken.is_some() => {
                 return Ok(Ended::Sent(Sent { commit: taken, pushed: true, already: false, ..sent }));
@@ -248,13 +266,13 @@ fn attempt(
     context: &Context,
     way: &Way,
     registry: &Registry,
-    branch: &str,
-    reference: &str,
+    git: &Git,
+    (branch, reference): (&str, &str),
     decide: &mut dyn FnMut(&Registry, Timestamp) -> Result<Decision>,
 ) -> Result<Attempt> {
     let Some((repository, main)) = registry.tip() else { fail!(Code::Internal, "the registry has no repository") };
-    let upstream = Upstream::new(repository, &context.store)?;
-    let remote = way.fork.as_ref().unwrap_or(&way.registry);
+    let upstream = Upstream::new(git.clone(), repository, &context.store);
+    let remote = way.remote();
     // The same content on the same main is the same commit, and needs no push.
     let known = registry.contribution(branch)?.filter(|known| known.main == main);
     let at = known.as_ref().map_or(context.settings.now, |known| known.at);
@@ -384,7 +402,7 @@ pub(super) fn link(way: &Way, branch: &str) -> Option<String> {
     Forge::of(&way.registry).map(|forge| forge.pull_request(branch, fork.as_ref()))
 }
 
-fn shown(address: &Address) -> String {
+pub(super) fn shown(address: &Address) -> String {
     without_credentials(&address.to_string())
 }
 
@@ -425,8 +443,5 @@ pub(super) fn author(context: &Context, file: &WorkspaceFile, publisher: &Publis
 
 /// Who publishes: `FORUM_OWNER`, `[workspace] owner`, or the user's settings.
 pub(super) fn owner(context: &Context, file: &WorkspaceFile) -> Option<Name> {
-    use crate::store::settings::Layer;
-    let set = context.settings.owner.as_ref();
-    let environment = set.filter(|set| set.layer == Layer::Environment).map(|set| set.value.clone());
-    environment.or_else(|| file.owner.clone()).or_else(|| set.map(|set| set.value.clone()))
+    context.settings.owner_in(file.owner.as_ref()).map(|owner| owner.value)
 }

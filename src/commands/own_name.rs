@@ -7,8 +7,7 @@ use anyhow::Result;
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::model::id::Name;
-use crate::model::workspace_file::{WORKSPACE_FILE, WorkspaceFile};
-use crate::store::fs::journal::Transaction;
+use crate::model::workspace_file::WorkspaceFile;
 use crate::store::workspace::Workspace;
 
 /// Asks for `[workspace] owner` and writes it down. Without a terminal, or where nothing may be proposed, it is missing.
@@ -16,16 +15,17 @@ use crate::store::workspace::Workspace;
 /// # Errors
 /// [`Code::MissingAnswers`], and what the file system says.
 pub(super) fn ask_owner(context: &Context, root: &Path, file: &mut WorkspaceFile, proposed: Option<&str>) -> Result<Name> {
-    let missing = || {
-        let failure = Failure::new(Code::MissingAnswers, "who publishes is not known: forum.toml has no [workspace] owner");
-        failure.hint("write into forum.toml: [workspace] owner = \"…\"").hint("or set FORUM_OWNER")
-    };
+    let missing = || unknown_owner("publishes");
     let Some(proposed) = proposed.filter(|_| context.ui.can_ask()) else { return Err(missing().into()) };
     let typed: Name = context.ui.ask("Who publishes here (the owner in ids)", proposed)?.parse().map_err(|_| missing())?;
     file.set_owner(&typed);
     let workspace = Workspace::open(root, context.state_dir()?, &|| ())?;
-    let mut change = Transaction::begin(&workspace.root)?;
-    change.stage_file(&WORKSPACE_FILE.parse()?, file.render().as_bytes())?;
-    change.commit()?;
+    workspace.save_file(file)?;
     Ok(typed)
+}
+
+/// The error where nobody knows who does that.
+pub(super) fn unknown_owner(does: &str) -> Failure {
+    let failure = Failure::new(Code::MissingAnswers, format!("who {does} is not known: forum.toml has no [workspace] owner"));
+    failure.hint("write into forum.toml: [workspace] owner = \"…\"").hint("or set FORUM_OWNER")
 }

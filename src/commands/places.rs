@@ -221,7 +221,7 @@ impl<'a> Places<'a> {
     /// The registry for an id that no entry names one for.
     fn default(&mut self) -> Result<String> {
         let context = self.context;
-        if let Some(text) = context.registry.as_ref().or(context.settings.default_registry.as_ref().map(|set| &set.value)) {
+        if let Some(text) = context.named_registry() {
             return self.named(text);
         }
         match self.known()?.as_slice() {
@@ -231,19 +231,19 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Where something is contributed to: the address of the registry that [`Self::default`] would open.
-    pub(super) fn destination(&self) -> Result<(Address, PathBuf)> {
+    /// Where something is contributed to: the address of the registry that [`Self::default`] would open; a path in it
+    /// is absolute.
+    pub(super) fn destination(&self) -> Result<Address> {
         let context = self.context;
         let known = self.known()?;
-        let named = context.registry.as_ref().or(context.settings.default_registry.as_ref().map(|set| &set.value));
-        let text = match (named, known.as_slice()) {
+        let text = match (context.named_registry(), known.as_slice()) {
             (Some(text), _) | (None, [text]) => text,
             (None, []) => return Err(Self::none_known().into()),
             (None, several) => return Err(several_known(several).into()),
         };
         match self.urls.get(text) {
-            Some(url) => Ok((Address::parse(url)?.relative_to(&self.root), self.root.clone())),
-            None => Ok((self.address(text)?.relative_to(&context.started_in), context.started_in.clone())),
+            Some(url) => Ok(Address::parse(url)?.relative_to(&self.root)),
+            None => Ok(self.address(text)?.relative_to(&context.started_in)),
         }
     }
 

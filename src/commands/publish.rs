@@ -13,19 +13,19 @@ use super::candidate::{self, Taken};
 use super::contribute::{self, ContributionReport, Decision, Ended, Mode, Proposal, Sent, Way, author, owner, publisher};
 use super::findings::{lines, stopped};
 use super::own_name::ask_owner;
-use super::places::{Places, relative};
+use super::places::relative;
 use crate::checks::Checked;
 use crate::context::Context;
 use crate::error::{Code, Failure};
-use crate::model::address::Address;
 use crate::model::content::{bytes_of, checksum};
-use crate::model::id::ComponentId;
+use crate::model::id::{ComponentId, IdOrName};
 use crate::model::index::{Card, IndexFile, VersionRecord};
 use crate::model::index_document::IndexDocument;
 use crate::model::manifest::MANIFEST_FILE;
 use crate::model::resolve::{Catalog, Wish, resolve};
-use crate::store::contribution::{Change, MAIN, Piece, Upstream};
-use crate::store::registry::{Registry, Visit, tree_id};
+use crate::store::contribution::{Change, Piece, Upstream, git};
+use crate::store::registry::{Registry, tree_id};
+use crate::store::workspace::read_lock;
 
 /// Publish a component: a branch in the forum, and the link that opens its pull request
 ///
@@ -99,7 +99,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let version = manifest.component.version.clone();
     let branch = format!("contribute/{id}-{version}");
     if args.status {
-        return status(context, &taken, &way, &id, &branch);
+        return status(context, &taken, &way, (&id, &version, &branch));
     }
     let mut last: Option<Checked> = None;
     let sent = contribute::contribute(context, &way, &id, &branch, &mut |registry, at| {
@@ -127,7 +127,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
 /// A fetched copy carries the receiver's answers (details, "publish").
 fn refuse_fetched(taken: &Taken) -> Result<()> {
     let path = relative(&taken.root.canonicalize().unwrap_or_else(|_| taken.root.clone()), &taken.directory);
-    let lock = crate::store::workspace::read_lock(&taken.root)?;
+    let lock = read_lock(&taken.root)?;
     let Some(entry) = lock.components.values().find(|entry| entry.path.as_str() == path) else { return Ok(()) };
     let message = format!("{path} was fetched as {} {}, and may carry local answers", entry.id, entry.version);
     let hint = format!(
@@ -147,14 +147,12 @@ fn ensure_owner(context: &Context, taken: &mut Taken, only_looking: bool) -> Res
 }
 
 fn way(context: &Context, taken: &Taken, args: &Args) -> Result<Way> {
-    let (registry, base) = Places::writing(context, &taken.root, &taken.file).destination()?;
-    let fork = args.fork.as_deref().map(Address::parse).transpose()?.map(|fork| fork.relative_to(&context.started_in));
     let mode = match (args.dry_run, args.direct) {
         (true, _) => Mode::DryRun,
         (false, true) => Mode::Direct,
         (false, false) => Mode::Branch,
     };
-    Ok(Way { registry, base, fork, mode })
+    Way::new(context, &taken.root, &taken.file, args.fork.as_deref(), mode)
 }
 
 /// What publishing changes in this state of the registry.
@@ -238,30 +236,27 @@ fn say(context: &Context, taken: &Taken, checked: &Checked, sent: &Sent, (id, ve
 }
 
 /// What has become of it, told by the remote alone.
-fn status(context: &Context, taken: &Taken, way: &Way, id: &ComponentId, branch: &str) -> Result<Outcome> {
-    let visit = Visit { newest: true, components: vec![crate::model::id::IdOrName::Id(id.clone())] };
-    let registry = Registry::open_to_write(&way.registry, &way.base, &context.store, &visit)?;
-    let version = branch.rsplit_once(&format!("{}-", id.name())).map(|(_, version)| version.to_owned()).unwrap_or_default();
+fn status(context: &Context, taken: &Taken, way: &Way, (id, version, branch): (&ComponentId, &str, &str)) -> Result<Outcome> {
+    let registry = way.open(context, vec![IdOrName::Id(id.clone())])?;
     let tree = tree_id(&taken.files)?;
     let index = registry.index(id)?;
     let on_main = index.as_ref().and_then(|index| index.record(&version.parse().ok()?)).map(|record| record.tree);
     let Some((repository, _)) = registry.tip() else { return Err(Failure::new(Code::Internal, "the registry has no repository").into()) };
-    let remote = way.fork.as_ref().unwrap_or(&way.registry);
-    let seen = Upstream::new(repository, &context.store)?.look(remote, &format!("refs/heads/{branch}"))?;
+    let upstream = Upstream::new(git(&context.store)?, repository, &context.store);
+    let seen = upstream.look(way.remote(), &format!("refs/heads/{branch}"))?;
     let state = match (on_main, seen.branch) {
         (Some(there), _) if there == tree => "merged",
         (None, Some(_)) => "waits",
         _ => "anew",
     };
-    debug_assert_ne!(branch, MAIN);
     let sent = Sent {
         commit: seen.branch.map(|oid| oid.to_string()),
-        remote: crate::model::address::without_credentials(&remote.to_string()),
+        remote: contribute::shown(way.remote()),
         link: if state == "waits" { contribute::link(way, branch) } else { None },
         pushed: seen.branch.is_some(),
         already: state == "merged",
     };
-    let mut contribution = ContributionReport::new(id, Some(version), branch, sent);
+    let mut contribution = ContributionReport::new(id, Some(version.to_owned()), branch, sent);
     contribution.tree = Some(tree.to_string());
     contribution.checksum = Some(checksum(&taken.files).to_string());
     context.ui.report("publish", &StatusReport { contribution, state });

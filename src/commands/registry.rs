@@ -19,10 +19,9 @@ use crate::fail;
 use crate::model::address::{Address, without_credentials};
 use crate::model::id::Name;
 use crate::model::workspace_file::{WORKSPACE_FILE, WorkspaceFile};
-use crate::store::fs::journal::Transaction;
 use crate::store::registry::{Options, Registry, Visit};
 use crate::store::settings::Layer;
-use crate::store::workspace::{self, Workspace};
+use crate::store::workspace;
 use crate::ui::{Report, columns};
 
 /// Look after the registries that are known here
@@ -181,7 +180,7 @@ fn add(context: &Context, args: &Add) -> Result<Registries> {
         refuse_other(&workspace.file.registries, name, &url, WORKSPACE_FILE, "")?;
         if !workspace.file.registries.contains_key(name) {
             workspace.file.set_registry(name, &url);
-            save(&workspace)?;
+            workspace.save_file(&workspace.file)?;
         }
         (url, Layer::Workspace)
     };
@@ -205,26 +204,18 @@ fn absolute(path: &Path) -> String {
     path.canonicalize().unwrap_or_else(|_| path.to_path_buf()).display().to_string()
 }
 
-fn save(workspace: &Workspace) -> Result<()> {
-    let mut change = Transaction::begin(&workspace.root)?;
-    change.stage_file(&WORKSPACE_FILE.parse()?, workspace.file.render().as_bytes())?;
-    change.commit()
-}
-
 /// Those of the workspace first; a name there stands above the same name in the settings.
 fn known(context: &Context, file: &WorkspaceFile, root: &Path) -> Vec<Row> {
-    let row = |(name, url): (&String, &String), layer, base: &Path| Row {
+    let settings = &context.settings;
+    let users = settings.config_dir.as_ref().map(|dir| dir.value.clone()).unwrap_or_default();
+    let row = |(name, url, layer): (&String, &String, Layer)| Row {
         name: name.clone(),
         url: without_credentials(url),
         layer,
-        base: base.to_path_buf(),
+        base: if layer == Layer::User { users.clone() } else { root.to_path_buf() },
         components: None,
     };
-    let settings = &context.settings;
-    let base = settings.config_dir.as_ref().map(|dir| dir.value.clone()).unwrap_or_default();
-    let users = settings.user.registries.iter().filter(|(name, _)| !file.registries.contains_key(*name));
-    let ours = file.registries.iter().map(|entry| row(entry, Layer::Workspace, root));
-    ours.chain(users.map(|entry| row(entry, Layer::User, &base))).collect()
+    settings.registries_with(&file.registries).map(row).collect()
 }
 
 fn list(context: &Context) -> Result<Registries> {
@@ -264,7 +255,7 @@ fn remove(context: &Context, args: &Remove) -> Result<Registries> {
             return Err(failure.hint(format!("forum remove {id}")).into());
         }
         workspace.file.remove_registry(name);
-        save(&workspace)?;
+        workspace.save_file(&workspace.file)?;
         row(url, Layer::Workspace)
     };
     Ok(Registries { registries: vec![removed], done: "removed " })
@@ -273,7 +264,7 @@ fn remove(context: &Context, args: &Remove) -> Result<Registries> {
 fn refresh(context: &Context, args: &Refresh) -> Result<Registries> {
     let workspace = open_workspace(context)?;
     let mut rows = known(context, &workspace.file, &workspace.root);
-    if let Some(text) = context.registry.as_ref().or(context.settings.default_registry.as_ref().map(|set| &set.value)) {
+    if let Some(text) = context.named_registry() {
         rows = match rows.into_iter().find(|row| row.name == *text) {
             Some(row) => vec![row],
             None => {

@@ -11,7 +11,7 @@ use crate::error::{Code, Failure};
 use crate::model::id::{ComponentId, IdOrName};
 use crate::model::lockfile::Lock;
 use crate::store::fs::journal::Transaction;
-use crate::store::kept::KeptCopies;
+use crate::store::kept::{Kept, KeptCopies};
 use crate::ui::{Report, columns};
 
 /// Take a component out of the workspace
@@ -61,24 +61,23 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     lock.components.retain(|id, _| !gone.contains(id));
     refuse_locked(context, &workspace, &lock)?;
     let copies = KeptCopies::of(context.state_dir()?, &workspace.root);
-    let kept = copies.keep(&workspace, "remove", context.settings.now, &gone.iter().collect::<Vec<_>>())?;
+    let keeping = copies.keep(&workspace, "remove", context.settings.now, &gone.iter().collect::<Vec<_>>())?;
     let mut change = Transaction::begin(&workspace.root)?;
-    let done = (|| {
-        for one in kept.components.iter().filter(|one| one.present) {
-            change.remove_tree(&one.path)?;
-        }
-        for id in &gone {
-            workspace.file.remove_component(id);
-        }
-        workspace.stage(&mut change, &lock)?;
-        change.commit()
-    })();
-    if done.is_err() {
-        kept.forget();
+    for one in keeping.copy().iter().flat_map(|kept| &kept.components).filter(|one| one.present) {
+        change.remove_tree(&one.path)?;
     }
-    done?;
-    kept.components.iter().for_each(|one| workspace.remove_empty_above(&one.path));
-    context.ui.report("remove", &Removed { components: kept.components.iter().map(|one| Moved::of(&kept, one)).collect() });
+    for id in &gone {
+        workspace.file.remove_component(id);
+    }
+    workspace.stage(&mut change, &lock)?;
+    change.commit()?;
+    let kept = keeping.done();
+    let moved = |kept: &Kept| kept.components.iter().map(|one| Moved::of(kept, one)).collect::<Vec<_>>();
+    let components = kept.as_ref().map(moved).unwrap_or_default();
+    for one in &components {
+        workspace.remove_empty_above(&one.path);
+    }
+    context.ui.report("remove", &Removed { components });
     context.ui.say(&format!("a copy is kept: forum restore {id}"));
     Ok(Outcome::Done)
 }

@@ -155,12 +155,9 @@ fn restore(context: &Context, workspace: &mut Workspace, copies: &KeptCopies, ke
     for one in back.iter().filter(|one| workspace.lock.components.get(&one.id).is_none_or(|entry| entry.path != one.path)) {
         workspace.require_free(&one.id.to_string(), &one.path)?;
     }
-    let now = if replaced.is_empty() { None } else { Some(copies.keep(workspace, "restore", context.settings.now, &replaced)?) };
-    let done = put_back(workspace, kept, &back, &lock);
-    if let (Err(_), Some(now)) = (&done, &now) {
-        now.forget();
-    }
-    done?;
+    let keeping = copies.keep(workspace, "restore", context.settings.now, &replaced)?;
+    put_back(workspace, kept, &back, &lock)?;
+    let now = keeping.done();
     let kept_as = |id: &ComponentId| {
         let now = now.as_ref()?;
         now.get(id)?.present.then(|| now.place(id))

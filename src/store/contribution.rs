@@ -17,7 +17,6 @@ use super::transport::process::Output;
 use super::transport::system::Git;
 use super::transport::{EngineChoice, Job, wording};
 use crate::error::{Code, Failure};
-use crate::fail;
 use crate::model::address::Address;
 use crate::model::content::ContentFile;
 use crate::model::digest::FileMode;
@@ -103,14 +102,9 @@ pub struct Upstream {
 
 impl Upstream {
     /// For the repository in the cache that [`super::registry::Registry::tip`] names.
-    ///
-    /// # Errors
-    /// [`Code::Usage`] without a git of 2.36 or newer, [`Code::Offline`].
-    pub fn new(repository: PathBuf, options: &Options) -> Result<Self> {
-        if options.offline {
-            fail!(Code::Offline, "contributing asks the network, which --offline forbids");
-        }
-        Ok(Self { git: git(options)?, repository, options: options.clone() })
+    #[must_use]
+    pub fn new(git: Git, repository: PathBuf, options: &Options) -> Self {
+        Self { git, repository, options: options.clone() }
     }
 
     /// Makes the commit on `main`. The same draft on the same `main` gives the same commit.

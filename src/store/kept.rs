@@ -73,11 +73,33 @@ impl Kept {
     pub fn get(&self, id: &ComponentId) -> Option<&KeptComponent> {
         self.components.iter().find(|kept| kept.id == *id)
     }
+}
 
-    /// Takes the copy back: what it was made for did not happen.
-    pub fn forget(&self) {
-        // One that stays is one more to choose from, and no harm.
-        let _ = remove_directory(&self.folder);
+/// A copy that is taken back when this is dropped, unless what it was made for has happened.
+#[derive(Debug)]
+#[must_use = "dropped, it takes the copy back"]
+pub struct Keeping(Option<Kept>);
+
+impl Keeping {
+    /// The copy; `None` where nothing had to be kept.
+    #[must_use]
+    pub const fn copy(&self) -> Option<&Kept> {
+        self.0.as_ref()
+    }
+
+    /// What it was made for has happened: the copy stays.
+    #[must_use]
+    pub fn done(mut self) -> Option<Kept> {
+        self.0.take()
+    }
+}
+
+impl Drop for Keeping {
+    fn drop(&mut self) {
+        if let Some(kept) = &self.0 {
+            // One that stays is one more to choose from, and no harm.
+            let _ = remove_directory(&kept.folder);
+        }
     }
 }
 
@@ -89,11 +111,14 @@ impl KeptCopies {
         Self { folder: state_dir.join("kept").join(file_name_of(&root.to_string_lossy())) }
     }
 
-    /// Keeps these components as they are now. The caller holds the workspace.
+    /// Keeps these components as they are now, before a command replaces them. The caller holds the workspace.
     ///
     /// # Errors
     /// When something cannot be copied: then nothing must be replaced.
-    pub fn keep(&self, workspace: &Workspace, command: &str, at: Timestamp, ids: &[&ComponentId]) -> Result<Kept> {
+    pub fn keep(&self, workspace: &Workspace, command: &str, at: Timestamp, ids: &[&ComponentId]) -> Result<Keeping> {
+        if ids.is_empty() {
+            return Ok(Keeping(None));
+        }
         let doing = || format!("keeping a copy in {}", self.folder.display());
         make_private_directory(&self.folder).with_context(doing)?;
         recover(&self.folder).with_context(doing)?;
@@ -115,7 +140,7 @@ impl KeptCopies {
         }
         change.stage_file(&slot.join(&RECORD.parse()?)?, &serde_json::to_vec_pretty(&kept)?)?;
         change.commit().with_context(doing)?;
-        Ok(kept)
+        Ok(Keeping(Some(kept)))
     }
 
     /// All that is kept, the newest first.

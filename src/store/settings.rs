@@ -1,6 +1,7 @@
 //! The environment and the user's `config.toml`: read here and nowhere else, each value with the layer it came from.
 #![expect(clippy::disallowed_methods, reason = "the one place that reads the environment, and the clock for Context")]
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -149,6 +150,23 @@ impl Settings {
             now: Timestamp::from_second(clock.unwrap_or_else(|| Timestamp::now().as_second())).context("SOURCE_DATE_EPOCH")?,
             user,
         })
+    }
+
+    /// Who publishes, where `forum.toml` names `workspace`: that stands between the environment and the user's file.
+    #[must_use]
+    pub fn owner_in(&self, workspace: Option<&Name>) -> Option<Layered<Name>> {
+        let ours = || workspace.map(|owner| Layered::new(owner.clone(), Layer::Workspace));
+        match &self.owner {
+            Some(set) if set.layer == Layer::Environment => Some(set.clone()),
+            other => ours().or_else(|| other.clone()),
+        }
+    }
+
+    /// The registries that are known where `forum.toml` names those of `workspace`, which stand above the user's.
+    pub fn registries_with<'a>(&'a self, workspace: &'a BTreeMap<String, String>) -> impl Iterator<Item = (&'a String, &'a String, Layer)> {
+        let ours = workspace.iter().map(|(name, url)| (name, url, Layer::Workspace));
+        let users = self.user.registries.iter().filter(|(name, _)| !workspace.contains_key(*name));
+        ours.chain(users.map(|(name, url)| (name, url, Layer::User)))
     }
 
     /// The path of the user's file.

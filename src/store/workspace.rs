@@ -195,6 +195,16 @@ impl Workspace {
         }
     }
 
+    /// Writes `forum.toml` alone.
+    ///
+    /// # Errors
+    /// What the file system says; the file is as it was.
+    pub fn save_file(&self, file: &WorkspaceFile) -> Result<()> {
+        let mut change = Transaction::begin(&self.root)?;
+        change.stage_file(&WORKSPACE_FILE.parse()?, file.render().as_bytes())?;
+        change.commit()
+    }
+
     /// Adds `forum.toml` and `forum.lock` to a change, as far as they differ from what is there.
     ///
     /// # Errors

@@ -242,17 +242,11 @@ fn refuse_removed(registry: &Registry, workspace: &Workspace, entry: &LockEntry)
 fn apply(context: &Context, workspace: &Workspace, planned: &[Planned], lock: &Lock) -> Result<()> {
     let replaced = |one: &&Planned| matches!(one.step, Step::Write { new: false, .. });
     let ids: Vec<_> = planned.iter().filter(replaced).map(|one| &one.entry.id).collect();
-    let kept = if ids.is_empty() {
-        None
-    } else {
-        let copies = KeptCopies::of(context.state_dir()?, &workspace.root);
-        Some(copies.keep(workspace, "fetch", context.settings.now, &ids)?)
-    };
-    let done = write(workspace, planned, lock);
-    if let (Err(_), Some(kept)) = (&done, kept) {
-        kept.forget();
-    }
-    done
+    let copies = KeptCopies::of(context.state_dir()?, &workspace.root);
+    let keeping = copies.keep(workspace, "fetch", context.settings.now, &ids)?;
+    write(workspace, planned, lock)?;
+    drop(keeping.done());
+    Ok(())
 }
 
 fn write(workspace: &Workspace, planned: &[Planned], lock: &Lock) -> Result<()> {

@@ -50,11 +50,11 @@ impl Report for Written {
 pub(super) fn run(context: &Context, args: &Mirror) -> Result<Outcome> {
     let file = workspace::read_file(&context.directory)?;
     let root = workspace::root_of(&context.directory);
-    let (address, base) = Places::writing(context, &root, &file).destination()?;
+    let address = Places::writing(context, &root, &file).destination()?;
     if context.store.offline && address.local_path().is_none() {
         fail!(Code::Offline, "a mirror is made of what the server has now, and --offline forbids asking");
     }
-    let mirrored = mirror(&address, &base, &context.store, &context.started_in.join(&args.file))?;
+    let mirrored = mirror(&address, &context.store, &context.started_in.join(&args.file))?;
     context.ui.end_progress();
     let report = Written {
         file: args.file.clone(),

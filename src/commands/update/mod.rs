@@ -170,15 +170,13 @@ impl Apply {
         let copies = KeptCopies::of(context.state_dir()?, &workspace.root);
         let there = |plan: &&Plan| workspace.lock.components.contains_key(&plan.id);
         let ids: Vec<_> = self.plans.iter().filter(there).map(|plan| &plan.id).collect();
-        let kept = copies.keep(workspace, "update", context.settings.now, &ids)?;
-        let done = self.write(workspace, &kept);
-        if done.is_err() {
-            kept.forget();
-        }
-        done
+        let keeping = copies.keep(workspace, "update", context.settings.now, &ids)?;
+        self.write(workspace, keeping.copy())?;
+        drop(keeping.done());
+        Ok(())
     }
 
-    fn write(&self, workspace: &mut Workspace, kept: &Kept) -> Result<()> {
+    fn write(&self, workspace: &mut Workspace, kept: Option<&Kept>) -> Result<()> {
         let mut change = Transaction::begin(&workspace.root)?;
         let mut waiting = workspace.pending()?;
         for plan in &self.plans {
@@ -226,14 +224,14 @@ impl Apply {
 }
 
 impl Plan {
-    fn waiting(&self, kept: &Kept, together: &[ComponentId]) -> Waiting {
+    fn waiting(&self, kept: Option<&Kept>, together: &[ComponentId]) -> Waiting {
         let wrote = self.combined.writes.iter().map(|write| (write.path.clone(), Some(Checksum::of(&write.bytes))));
         let gone = self.combined.gone.iter().map(|path| (path.clone(), None));
         Waiting {
             entry: self.entry.clone(),
             variables: self.variables.clone(),
             from: self.from.clone(),
-            kept: self.from.as_ref().map(|_| kept.folder.clone()),
+            kept: self.from.as_ref().and(kept).map(|kept| kept.folder.clone()),
             open: self.combined.open.clone(),
             touched: gone.chain(wrote).collect(),
             files: self.combined.files.clone(),

@@ -177,14 +177,11 @@ pub(super) fn abort(context: &Context, workspace: &Workspace, ids: &[ComponentId
     }
     refuse_locked(context, workspace, &lock)?;
     let since: Vec<_> = written_since.iter().collect();
-    let now = if since.is_empty() { None } else { Some(copies.keep(workspace, "update --abort", context.settings.now, &since)?) };
+    let keeping = copies.keep(workspace, "update --abort", context.settings.now, &since)?;
     workspace.stage_pending(&mut change, &file)?;
     workspace.stage(&mut change, &lock)?;
-    let done = change.commit();
-    if let (Err(_), Some(now)) = (&done, &now) {
-        now.forget();
-    }
-    done?;
+    change.commit()?;
+    drop(keeping.done());
     let versions = meant.into_iter().map(|id| (lock.components.get(&id).map(|entry| entry.version.clone()), id));
     context.ui.report("update", &UpdateReport::of_taken_back(versions.map(|(version, id)| (id, version)).collect()));
     for id in &written_since {

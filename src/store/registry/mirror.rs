@@ -26,13 +26,12 @@ pub struct Mirrored {
     pub bytes: u64,
 }
 
-/// Writes the mirror of the registry at `address`. A file that is there is replaced at once, or stays as it was.
+/// Writes the mirror of the registry at `address`, in which a path is absolute. A file that is there is replaced at once, or stays as it was.
 ///
 /// # Errors
 /// [`Code::InvalidRegistry`] for a folder or a bundle, and the transport's own.
-pub fn mirror(address: &Address, base: &Path, options: &Options, target: &Path) -> Result<Mirrored> {
+pub fn mirror(address: &Address, options: &Options, target: &Path) -> Result<Mirrored> {
     if let Some(path) = address.local_path() {
-        let path = base.join(path);
         if bundle::is_bundle(&path) {
             let failure = Failure::new(Code::InvalidRegistry, format!("{} is a mirror already", path.display()));
             return Err(failure.hint("copy the file").into());

@@ -165,13 +165,12 @@ pub struct Registry {
 
 impl Registry {
     /// Opens a registry that something is contributed to: always through the user's git and a repository in the cache,
-    /// in which commits can be made. A folder or bundle takes no contributions.
+    /// in which commits can be made. A folder or bundle takes no contributions. A path is absolute.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn open_to_write(address: &Address, base: &Path, options: &Options, visit: &Visit) -> Result<Self> {
-        let Some(path) = address.local_path() else { return Self::open(address, base, options, visit) };
-        let path = base.join(path);
+    pub fn open_to_write(address: &Address, options: &Options, visit: &Visit) -> Result<Self> {
+        let Some(path) = address.local_path() else { return Self::open_remote(address, options, visit) };
         let Ok(canonical) = path.canonicalize() else { fail!(Code::NotFound, "there is no registry at {}", path.display()) };
         if GitTree::open(&canonical)?.is_none() {
             let failure = Failure::new(
