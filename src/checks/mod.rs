@@ -30,6 +30,7 @@ use crate::model::content::ContentFile;
 use crate::model::id::Name;
 use crate::model::manifest::Manifest;
 use crate::model::registry_file::RegistryFile;
+use crate::model::registry_state::Obstacle;
 
 /// What would be published, and what is known around it.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +38,7 @@ pub struct Candidate<'a> {
     /// The files as they would be published.
     pub files: &'a [ContentFile],
     /// What lies there and cannot be published.
-    pub unusable: &'a [Unusable],
+    pub obstacles: &'a [Obstacle],
     /// Where the component lies, for the paths in findings: `integrations/pupil-sync`, or nothing.
     pub place: &'a str,
     /// The registry that it would go to.
@@ -46,17 +47,6 @@ pub struct Candidate<'a> {
     pub owner: Option<&'a Name>,
     /// The newest published version.
     pub previous: Option<&'a Previous>,
-}
-
-/// A path that cannot be published.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unusable {
-    /// Relative to the component; what is no UTF-8 in it is replaced.
-    pub path: String,
-    /// [`rules::PATH`], [`rules::FILE_KIND`] or [`rules::LFS_POINTER`].
-    pub rule: &'static str,
-    /// What it is, as a sentence without subject: "is a symbolic link".
-    pub why: String,
 }
 
 /// The version that the candidate follows.

@@ -8,22 +8,22 @@ use std::collections::BTreeMap;
 use super::Candidate;
 use super::finding::Finding;
 use super::rules::id;
-use crate::model::content::is_lfs_pointer;
+use crate::model::content::{MAX_DEPTH, is_lfs_pointer, is_tool_state, repository_heads};
 use crate::model::path::{WARN_PATH_BYTES, collision_key};
 use crate::model::registry_file::Limits;
-
-/// The deepest path in parts; a client refuses deeper ones.
-const MAX_DEPTH: usize = 32;
+use crate::model::registry_state::{Obstacle, Trouble};
 
 /// Checks where the files lie, what they are, and how large.
 pub(super) fn check(candidate: &Candidate<'_>) -> Vec<Finding> {
-    let unusable = candidate.unusable.iter();
-    let mut findings: Vec<_> =
-        unusable.map(|one| Finding::new(one.rule, format!("`{}` {}", one.path.escape_debug(), one.why)).at(&one.path)).collect();
+    let obstacle = |one: &Obstacle| {
+        let rule = if one.trouble == Trouble::Name { id::PATH } else { id::FILE_KIND };
+        Finding::new(rule, format!("`{}` {}", one.path.escape_debug(), one.why)).at(&one.path)
+    };
+    let mut findings: Vec<_> = candidate.obstacles.iter().map(obstacle).collect();
     for file in candidate.files {
         let path = file.path.as_str();
         let mut say = |rule, message: String| findings.push(Finding::new(rule, message).at(path));
-        if file.path.parts().any(|part| matches!(collision_key(part).as_str(), "forum.toml" | "forum.lock" | ".forum" | ".gitmodules")) {
+        if is_tool_state(&file.path) {
             say(id::PATH, "is state of a tool, which a component must not bring".to_owned());
         }
         if file.path.parts().count() > MAX_DEPTH {
@@ -37,7 +37,8 @@ pub(super) fn check(candidate: &Candidate<'_>) -> Vec<Finding> {
         }
     }
     collisions(candidate, &mut findings);
-    repositories(candidate, &mut findings);
+    let heads = repository_heads(candidate.files);
+    findings.extend(heads.map(|head| Finding::new(id::PATH, "makes its directory a Git repository").at(head.as_str())));
     limits(candidate, &mut findings);
     findings
 }
@@ -54,21 +55,6 @@ fn collisions(candidate: &Candidate<'_>, findings: &mut Vec<Finding>) {
                 let message = format!("`{name}` is the same name as `{first}` on Windows or macOS");
                 findings.push(Finding::new(id::PATH, message).at(path));
             }
-        }
-    }
-}
-
-/// A directory that git would take for a repository runs its configuration.
-fn repositories(candidate: &Candidate<'_>, findings: &mut Vec<Finding>) {
-    let keys: Vec<_> = candidate.files.iter().map(|file| collision_key(file.path.as_str())).collect();
-    for file in candidate.files.iter().filter(|file| file.path.file_name().eq_ignore_ascii_case("head")) {
-        let above = file.path.parent().map_or(String::new(), |path| format!("{path}/"));
-        let has = |name: &str| {
-            let start = collision_key(&format!("{above}{name}"));
-            keys.iter().any(|key| key.strip_prefix(&start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
-        };
-        if has("objects") && has("refs") {
-            findings.push(Finding::new(id::PATH, "makes its directory a Git repository").at(file.path.as_str()));
         }
     }
 }

@@ -42,8 +42,6 @@ pub fn near(id: &str) -> Vec<&'static str> {
     near.into_iter().filter(alike).map(|(_, id)| id).take(3).collect()
 }
 
-pub use id::{FILE_KIND, LFS_POINTER, PATH};
-
 /// The ids, each once, so that a finding cannot name a rule that is none.
 pub(super) mod id {
     pub(in crate::checks) const MANIFEST: &str = "manifest";
@@ -55,12 +53,12 @@ pub(super) mod id {
     pub(in crate::checks) const README: &str = "readme";
     pub(in crate::checks) const README_CONTENT: &str = "readme-content";
     /// A name that some platform or git itself would turn into something else.
-    pub const PATH: &str = "path";
+    pub(in crate::checks) const PATH: &str = "path";
     pub(in crate::checks) const PATH_LENGTH: &str = "path-length";
     /// A symbolic link, a submodule, or another entry that is no file.
-    pub const FILE_KIND: &str = "file-kind";
+    pub(in crate::checks) const FILE_KIND: &str = "file-kind";
     /// What Git LFS leaves in the place of a file.
-    pub const LFS_POINTER: &str = "lfs-pointer";
+    pub(in crate::checks) const LFS_POINTER: &str = "lfs-pointer";
     pub(in crate::checks) const LIMITS: &str = "limits";
     pub(in crate::checks) const CONFLICT_MARKERS: &str = "conflict-markers";
     pub(in crate::checks) const KEY_CONTAINER: &str = "key-container";

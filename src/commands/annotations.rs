@@ -73,13 +73,13 @@ mod tests {
     use super::*;
 
     fn finding() -> Finding {
-        let place = Finding::new(rules::PATH, "is bad, 100%\nreally").at("a b/\u{e5}:x,y.json");
+        let place = Finding::new("path", "is bad, 100%\nreally").at("a b/\u{e5}:x,y.json");
         place.line(Some(3)).pointer(Some("/a!/b".into()))
     }
 
     #[test]
     fn sarif_has_what_its_schema_requires() {
-        let text = sarif(&[finding(), Finding::new(rules::PATH, "is about no file")]);
+        let text = sarif(&[finding(), Finding::new("path", "is about no file")]);
         let document: Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(document["version"], "2.1.0");
         let run = &document["runs"][0];

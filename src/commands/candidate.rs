@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::contribute::owner;
 use super::places::relative;
-use crate::checks::{Candidate, Checked, Previous, Unusable, check, rules};
+use crate::checks::{Candidate, Checked, Previous, check};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::model::content::{ContentFile, bytes_of};
@@ -15,11 +15,12 @@ use crate::model::globs::Globs;
 use crate::model::id::ComponentId;
 use crate::model::index::Source;
 use crate::model::manifest::{MANIFEST_FILE, Manifest};
+use crate::model::registry_state::Obstacle;
 use crate::model::resolve::Catalog as _;
 use crate::model::workspace_file::WorkspaceFile;
 use crate::store::contribution::git;
 use crate::store::registry::Registry;
-use crate::store::snapshot::{self, Trouble};
+use crate::store::snapshot;
 use crate::store::workspace;
 
 /// A directory that holds a component.
@@ -31,7 +32,7 @@ pub(super) struct Taken {
     pub(super) root: PathBuf,
     pub(super) file: WorkspaceFile,
     pub(super) files: Vec<ContentFile>,
-    pub(super) unusable: Vec<Unusable>,
+    pub(super) obstacles: Vec<Obstacle>,
     pub(super) uncommitted: Vec<(String, &'static str)>,
     pub(super) source: Option<Source>,
     pub(super) source_note: Option<String>,
@@ -67,12 +68,10 @@ pub(super) fn take(context: &Context, directory: Option<&Path>) -> Result<Taken>
     let snapshot = snapshot::take(&directory, git(&context.store).ok().as_ref())?;
     let excluded = excluded(&snapshot.files)?;
     let place = relative(&context.started_in.canonicalize().unwrap_or_default(), &directory);
-    let rule = |trouble| if trouble == Trouble::Name { rules::PATH } else { rules::FILE_KIND };
-    let unusable = snapshot.unusable.into_iter().filter(|one| !excluded.fit(&one.path));
     Ok(Taken {
         place: if place == "." { String::new() } else { place },
         files: snapshot.files.into_iter().filter(|file| !excluded.fit(file.path.as_str())).collect(),
-        unusable: unusable.map(|one| Unusable { path: one.path, rule: rule(one.trouble), why: one.why }).collect(),
+        obstacles: snapshot.obstacles.into_iter().filter(|one| !excluded.fit(&one.path)).collect(),
         uncommitted: snapshot.uncommitted.into_iter().filter(|(path, _)| !excluded.fit(path)).collect(),
         source: snapshot.source,
         source_note: snapshot.source_note,
@@ -101,7 +100,7 @@ impl Taken {
         let previous = registry.map(|registry| previous(registry, &self.files)).transpose()?.flatten();
         Ok(check(&Candidate {
             files: &self.files,
-            unusable: &self.unusable,
+            obstacles: &self.obstacles,
             place: &self.place,
             registry: registry.map(|registry| &registry.file),
             owner: owner(context, &self.file).as_ref(),

@@ -4,6 +4,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::Outcome;
+use crate::checks::rules::{find, near};
 use crate::checks::{Rule, rules};
 use crate::context::Context;
 use crate::error::{Code, Failure};
@@ -78,7 +79,7 @@ fn page(row: &Row) -> String {
 pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let rules = match &args.rule {
         None => rules().iter().map(Row::of).collect(),
-        Some(id) => match crate::checks::rules::find(id) {
+        Some(id) => match find(id) {
             Some(rule) => vec![Row::of(rule)],
             None => return Err(unknown(id).into()),
         },
@@ -88,9 +89,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
 }
 
 fn unknown(id: &str) -> Failure {
-    let mut near: Vec<_> = rules().iter().map(|rule| (strsim::jaro_winkler(id, rule.id), rule.id)).filter(|(n, _)| *n > 0.75).collect();
-    near.sort_by(|a, b| b.0.total_cmp(&a.0));
     let failure = Failure::new(Code::NotFound, format!("there is no rule `{}`", id.escape_debug()));
-    let named = near.iter().take(3).fold(failure, |failure, (_, id)| failure.hint(format!("forum explain {id}")));
+    let named = near(id).iter().fold(failure, |failure, id| failure.hint(format!("forum explain {id}")));
     if named.hints.is_empty() { named.hint("forum explain") } else { named }
 }

@@ -1,7 +1,7 @@
 //! The files of a component in memory, before they are published or after they were verified.
 
 use super::digest::{Checksum, FileMode, checksum_of_files};
-use super::path::RelPath;
+use super::path::{RelPath, collision_key};
 
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,28 @@ pub struct ContentFile {
     pub mode: FileMode,
     /// Its bytes.
     pub bytes: Vec<u8>,
+}
+
+/// The deepest path in parts.
+pub const MAX_DEPTH: usize = 32;
+
+/// Whether a path is state of a tool, at any depth: it would take over the workspace or repository of whoever fetches it.
+#[must_use]
+pub fn is_tool_state(path: &RelPath) -> bool {
+    path.parts().any(|part| matches!(collision_key(part).as_str(), "forum.toml" | "forum.lock" | ".forum" | ".gitmodules"))
+}
+
+/// The `HEAD` files that make their directories Git repositories, whose configuration git would run.
+pub fn repository_heads(files: &[ContentFile]) -> impl Iterator<Item = &RelPath> {
+    let keys: Vec<_> = files.iter().map(|file| collision_key(file.path.as_str())).collect();
+    files.iter().map(|file| &file.path).filter(|path| path.file_name().eq_ignore_ascii_case("head")).filter(move |head| {
+        let above = head.parent().map_or(String::new(), |path| format!("{path}/"));
+        let has = |name: &str| {
+            let start = collision_key(&format!("{above}{name}"));
+            keys.iter().any(|key| key.strip_prefix(&start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+        };
+        has("objects") && has("refs")
+    })
 }
 
 /// The bytes of the file at `path`.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::id::is_windows_device;
-use super::text::{reason, text_form};
+use super::text::text_form;
 
 /// The longest path that is taken, in bytes.
 pub const MAX_PATH_BYTES: usize = 240;
@@ -23,10 +23,28 @@ pub const WARN_PATH_BYTES: usize = 180;
 #[serde(try_from = "String", into = "String")]
 pub struct RelPath(String);
 
-reason! {
-    /// Why a path is refused.
-    InvalidPath
+/// Why a path is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidPath {
+    path: String,
+    rule: &'static str,
 }
+
+impl InvalidPath {
+    /// The rule that it breaks, without subject: "is …".
+    #[must_use]
+    pub const fn rule(&self) -> &'static str {
+        self.rule
+    }
+}
+
+impl fmt::Display for InvalidPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "path `{}` {}", self.path.escape_debug(), self.rule)
+    }
+}
+
+impl std::error::Error for InvalidPath {}
 
 /// Checks one part of a path. The text of the error is a rule without subject: "is …".
 ///
@@ -126,7 +144,7 @@ impl FromStr for RelPath {
     type Err = InvalidPath;
 
     fn from_str(text: &str) -> Result<Self, InvalidPath> {
-        let refuse = |why: &str| Err(InvalidPath(format!("path `{}` {why}", text.escape_debug())));
+        let refuse = |rule| Err(InvalidPath { path: text.to_owned(), rule });
         if text.is_empty() {
             return refuse("is empty");
         }

@@ -20,6 +20,7 @@ use crate::model::content::ContentFile;
 use crate::model::digest::FileMode;
 use crate::model::index::Source;
 use crate::model::path::RelPath;
+use crate::model::registry_state::{Obstacle, Trouble};
 
 /// What is never part of a component, at its top.
 const OURS: [&str; 3] = ["forum.toml", "forum.lock", ".forum"];
@@ -34,33 +35,13 @@ pub struct Snapshot {
     /// Sorted by path.
     pub files: Vec<ContentFile>,
     /// What would be part of it and cannot be.
-    pub unusable: Vec<Unpublishable>,
+    pub obstacles: Vec<Obstacle>,
     /// Paths that differ from the last commit, with the reason in a word.
     pub uncommitted: Vec<(String, &'static str)>,
     /// The commit that holds all of it, where one does.
     pub source: Option<Source>,
     /// Why there is no source, or none that others could reach.
     pub source_note: Option<String>,
-}
-
-/// What stands in the way of a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// Its name, which not every platform takes.
-    Name,
-    /// What lies there: a link, a submodule, a pipe.
-    Kind,
-}
-
-/// A path that cannot be published.
-#[derive(Debug, Clone)]
-pub struct Unpublishable {
-    /// As found.
-    pub path: String,
-    /// What stands in the way.
-    pub trouble: Trouble,
-    /// The rule it breaks.
-    pub why: String,
 }
 
 /// Where the bytes of a file come from.
@@ -77,27 +58,28 @@ enum Origin {
 pub fn take(directory: &Path, git: Option<&Git>) -> Result<Snapshot> {
     let dir = Dir::open(directory)?;
     let local = git.map(|git| Local::find(git, directory)).transpose()?.flatten();
+    let open = |local: &Local| Repository::open(&local.top).with_context(|| format!("reading the repository {}", local.top.display()));
+    let repository = local.as_ref().map(open).transpose()?;
     if git.is_none() && Repository::discover(directory).is_ok() {
         let failure =
             Failure::new(Code::Usage, format!("{} lies in a Git repository, and git 2.36 or newer is not there", directory.display()));
         return Err(failure.hint("install git, and leave FORUM_GIT unset").into());
     }
     let mut snapshot = Snapshot::default();
-    let origins = match &local {
-        Some(local) => committed(local, &mut snapshot)?,
+    let origins = match local.as_ref().zip(repository.as_ref()) {
+        Some((local, repository)) => committed(local, repository, &mut snapshot)?,
         None => found(directory)?,
     };
     if origins.len() > MOST_FILES {
         fail!(Code::UnsafeContent, "{} holds more than {MOST_FILES} files", directory.display());
     }
-    let repository = local.as_ref().map(|local| Repository::open(&local.top)).transpose().context("reading the repository")?;
     for (path, origin) in origins {
         if OURS.iter().any(|ours| path == *ours || path.strip_prefix(ours).is_some_and(|rest| rest.starts_with('/'))) {
             continue;
         }
         match read(&dir, repository.as_ref(), &path, &origin)? {
             Ok(file) => snapshot.files.push(file),
-            Err((trouble, why)) => snapshot.unusable.push(Unpublishable { path, trouble, why }),
+            Err((trouble, why)) => snapshot.obstacles.push(Obstacle { path, trouble, why }),
         }
     }
     snapshot.files.sort_by(|a, b| a.path.as_str().as_bytes().cmp(b.path.as_str().as_bytes()));
@@ -111,11 +93,7 @@ fn read(dir: &Dir, repository: Option<&Repository>, path: &str, origin: &Origin)
     }
     let checked: RelPath = match path.parse() {
         Ok(checked) => checked,
-        Err(error) => {
-            let rule = error.to_string();
-            let rule = rule.split_once("` ").map_or(rule.as_str(), |(_, rule)| rule);
-            return Ok(Err((Trouble::Name, rule.to_owned())));
-        }
+        Err(error) => return Ok(Err((Trouble::Name, error.rule().to_owned()))),
     };
     match (origin, repository) {
         (Origin::Blob(oid, mode), Some(repository)) => {
@@ -136,11 +114,11 @@ fn read(dir: &Dir, repository: Option<&Repository>, path: &str, origin: &Origin)
 }
 
 /// In a repository: the last commit, and on top of it what git calls changed.
-fn committed(local: &Local, snapshot: &mut Snapshot) -> Result<BTreeMap<String, Origin>> {
+fn committed(local: &Local, repository: &Repository, snapshot: &mut Snapshot) -> Result<BTreeMap<String, Origin>> {
     let mut origins = BTreeMap::new();
     let head = local.head()?;
     if let Some(head) = &head {
-        blobs(&local.top, head, &local.prefix, &mut origins)?;
+        blobs(repository, head, &local.prefix, &mut origins)?;
     }
     let below = |path: &str| match local.prefix.as_str() {
         "" => Some(path.to_owned()),
@@ -178,8 +156,7 @@ fn committed(local: &Local, snapshot: &mut Snapshot) -> Result<BTreeMap<String, 
 }
 
 /// The files of a commit below a prefix.
-fn blobs(top: &Path, head: &str, prefix: &str, origins: &mut BTreeMap<String, Origin>) -> Result<()> {
-    let repository = Repository::open(top).with_context(|| format!("reading the repository {}", top.display()))?;
+fn blobs(repository: &Repository, head: &str, prefix: &str, origins: &mut BTreeMap<String, Origin>) -> Result<()> {
     let root = repository.find_commit(head.parse()?)?.tree()?;
     let tree = if prefix.is_empty() {
         root

@@ -21,13 +21,13 @@ use self::index::{Indexed, Read};
 use self::people::Around;
 use self::rules::id;
 use super::finding::{Checked, Finding, Severity};
-use super::{Candidate, Previous, Unusable, check};
+use super::{Candidate, Previous, check};
 use crate::model::content::ContentFile;
 use crate::model::digest::ObjectId;
 use crate::model::id::{ComponentId, Name};
 use crate::model::index::VersionRecord;
 use crate::model::registry_file::{REGISTRY_FILE, RegistryFile};
-use crate::model::registry_state::{Directory, Held, RegistryState, Trouble};
+use crate::model::registry_state::{Directory, Held, RegistryState};
 use crate::model::resolve::Catalog as _;
 
 /// A whole registry.
@@ -253,11 +253,8 @@ fn content(
     previous: Option<&Previous>,
     findings: &mut Vec<Finding>,
 ) {
-    let rule = |trouble| if trouble == Trouble::Name { id::PATH } else { id::FILE_KIND };
-    let unusable = directory.obstacles.iter();
-    let unusable: Vec<_> = unusable.map(|one| Unusable { path: one.path.clone(), rule: rule(one.trouble), why: one.why.clone() }).collect();
     let place = format!("components/{component}");
-    let candidate =
-        Candidate { files: &directory.files, unusable: &unusable, place: &place, registry: Some(registry), owner: None, previous };
+    let Directory { files, obstacles } = directory;
+    let candidate = Candidate { files, obstacles, place: &place, registry: Some(registry), owner: None, previous };
     findings.extend(check(&candidate).findings);
 }

@@ -5,8 +5,6 @@ use super::super::rules::Rule;
 
 /// The ids, each once.
 pub(super) mod id {
-    pub(in crate::checks::registry) use crate::checks::rules::{FILE_KIND, PATH};
-
     pub(in crate::checks::registry) const REGISTRY_FILE: &str = "registry-file";
     pub(in crate::checks::registry) const REGISTRY_FORMAT: &str = "registry-format";
     pub(in crate::checks::registry) const REGISTRY_UNKNOWN_KEY: &str = "registry-unknown-key";

@@ -8,15 +8,13 @@ use git2::{ObjectType, Oid};
 
 use crate::error::{Code, Failure};
 use crate::fail;
-use crate::model::content::{self, ContentFile, bytes_of, is_lfs_pointer};
+use crate::model::content::{self, ContentFile, bytes_of, is_lfs_pointer, is_tool_state, repository_heads};
 use crate::model::digest::{FileMode, ObjectId};
 use crate::model::id::ComponentId;
 use crate::model::index::VersionRecord;
 use crate::model::path::{RelPath, check_part, collision_key};
 use crate::model::registry_file::Limits;
 
-/// The deepest path in parts.
-pub(super) const MAX_DEPTH: usize = 32;
 /// What no registry may allow more of.
 const MOST: Limits = Limits { file: 512 << 20, component: 1 << 30, files: 100_000 };
 
@@ -66,15 +64,10 @@ impl<'a> Collector<'a> {
     pub(super) fn admit(&mut self, path: &str, size: u64) -> Result<RelPath> {
         let checked: RelPath = match path.parse() {
             Ok(checked) => checked,
-            Err(error) => {
-                let rule = error.to_string();
-                return Err(self.refuse(path, rule.split_once("` ").map_or(rule.as_str(), |(_, rule)| rule)));
-            }
+            Err(error) => return Err(self.refuse(path, error.rule())),
         };
-        for part in checked.parts() {
-            if matches!(collision_key(part).as_str(), "forum.toml" | "forum.lock" | ".forum" | ".gitmodules") {
-                return Err(self.refuse(path, "is state of a tool, which a component must not bring"));
-            }
+        if is_tool_state(&checked) {
+            return Err(self.refuse(path, "is state of a tool, which a component must not bring"));
         }
         self.admit_names(&checked)?;
         if self.content.files.len() >= self.limits.files {
@@ -138,7 +131,9 @@ impl<'a> Collector<'a> {
             let message = format!("{id} {}: the {what} of the files is {is}, the index says {should}", record.version);
             Failure::new(Code::Integrity, message).hint("nothing was written; tell the forum's maintainers")
         };
-        self.refuse_repositories()?;
+        if let Some(head) = repository_heads(&self.content.files).next() {
+            return Err(self.refuse(head.as_str(), "makes its directory a Git repository"));
+        }
         if tree != record.tree {
             return Err(differs("tree", tree.to_string(), record.tree.to_string()).into());
         }
@@ -147,21 +142,6 @@ impl<'a> Collector<'a> {
             return Err(differs("checksum", checksum.to_string(), record.checksum.to_string()).into());
         }
         Ok(self.content)
-    }
-
-    /// A directory that git would take for a repository runs its configuration.
-    fn refuse_repositories(&self) -> Result<()> {
-        for head in self.content.files.iter().filter(|f| f.path.file_name().eq_ignore_ascii_case("head")) {
-            let above = head.path.parent().map_or(String::new(), |p| format!("{p}/"));
-            let has = |name: &str| {
-                let start = collision_key(&format!("{above}{name}"));
-                self.keys.keys().any(|key| key.strip_prefix(&start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
-            };
-            if has("objects") && has("refs") {
-                return Err(self.refuse(head.path.as_str(), "makes its directory a Git repository"));
-            }
-        }
-        Ok(())
     }
 }
 

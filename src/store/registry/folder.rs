@@ -5,7 +5,6 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::content::{Collector, Content, tree_id};
-use super::state::rule_of;
 use super::{Listed, MAX_LISTED_DEPTH, Source};
 use crate::error::{Code, Failure};
 use crate::model::content::ContentFile;
@@ -44,7 +43,7 @@ impl Folder {
                 (Kind::Link, _) => refuse(Trouble::Kind, "is a symbolic link"),
                 (Kind::Special, _) => refuse(Trouble::Kind, "is neither a file nor a directory"),
                 (Kind::File { .. }, EntryPath::Other(_)) => match shown.parse::<RelPath>() {
-                    Err(error) => refuse(Trouble::Name, rule_of(&error.to_string())),
+                    Err(error) => refuse(Trouble::Name, error.rule()),
                     Ok(_) => refuse(Trouble::Name, "is not UTF-8"),
                 },
                 (Kind::File { executable, len }, EntryPath::Valid(path)) => {

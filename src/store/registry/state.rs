@@ -296,7 +296,7 @@ fn directory(source: &GitTree, id: &ComponentId) -> Result<Option<Directory>> {
             let size = objects.header(entry.id())?.0 as u64;
             bytes += size;
             match path.parse::<RelPath>() {
-                Err(error) => refuse(Trouble::Name, rule_of(&error.to_string())),
+                Err(error) => refuse(Trouble::Name, error.rule()),
                 Ok(_) if size > MOST.file || bytes > MOST.component || read.files.len() >= MOST.files => {
                     refuse(Trouble::Kind, "is beyond what any registry may hold");
                 }
@@ -306,9 +306,4 @@ fn directory(source: &GitTree, id: &ComponentId) -> Result<Option<Directory>> {
     }
     read.files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(Some(read))
-}
-
-/// The rule in an error about a path, which begins with the path itself.
-pub(super) fn rule_of(error: &str) -> &str {
-    error.split_once("` ").map_or(error, |(_, rule)| rule)
 }
