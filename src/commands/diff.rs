@@ -169,7 +169,7 @@ fn local(workspace: &Workspace, places: &mut Places<'_>, entry: &LockEntry, rows
         let failure = Failure::new(Code::Offline, format!("{} {} as it was fetched is not at hand", entry.id, entry.version));
         return Err(failure.hint("the same command without --offline").hint("forum update --dry-run brings it").into());
     };
-    let found = workspace.files(entry)?;
+    let found = workspace.all_files(entry)?;
     let base: Side<'_> = originals
         .iter()
         .map(|one| {

@@ -104,16 +104,10 @@ fn refuse_waiting(entry: &LockEntry) -> Failure {
 
 /// A version that has other digests than the lock says is another one.
 fn refuse_other_digests(entry: &LockEntry, record: &VersionRecord) -> Result<()> {
-    for (what, locked, now) in
-        [("tree", entry.tree.to_string(), record.tree.to_string()), ("checksum", entry.checksum.to_string(), record.checksum.to_string())]
-    {
-        if locked != now {
-            let message = format!("{} {}: the {what} in forum.lock is {locked}, the registry now says {now}", entry.id, entry.version);
-            let failure = Failure::new(Code::Integrity, message);
-            return Err(failure.hint("a published version never changes: ask the forum's maintainers what happened").into());
-        }
-    }
-    Ok(())
+    let Some((what, locked, now)) = entry.other_digests(record).into_iter().next() else { return Ok(()) };
+    let message = format!("{} {}: the {what} in forum.lock is {locked}, the registry now says {now}", entry.id, entry.version);
+    let failure = Failure::new(Code::Integrity, message);
+    Err(failure.hint("a published version never changes: ask the forum's maintainers what happened").into())
 }
 
 /// `--locked`: the lock must stay as it is.

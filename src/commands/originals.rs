@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use crate::formats::render::{files_named, render};
+use super::prepared::{Place, Prepared};
 use crate::model::content::ContentFile;
 use crate::model::digest::{Checksum, FileMode};
 use crate::model::lockfile::LockEntry;
-use crate::model::manifest::{MANIFEST_FILE, Manifest};
 use crate::model::path::RelPath;
 use crate::model::resolve::Catalog as _;
 use crate::model::written::file_digests;
@@ -26,33 +25,22 @@ pub(super) struct Original {
 pub(super) fn originals(registry: &Registry, entry: &LockEntry) -> Result<Option<Vec<Original>>> {
     let index = registry.index(&entry.id)?;
     let record = index.as_ref().and_then(|index| index.record(&entry.version));
-    let same = record.filter(|record| record.tree == entry.tree && record.checksum == entry.checksum);
+    let same = record.filter(|record| entry.other_digests(record).is_empty());
     let Some(record) = same else { return Ok(None) };
     if !registry.is_at_hand(record)? {
         return Ok(None);
     }
-    let content = registry.content(&entry.id, record)?;
-    let Some(bytes) = content.get(MANIFEST_FILE) else { return Ok(None) };
-    let manifest = Manifest::parse(&entry.id, &entry.version, bytes)?;
-    let named = files_named(&manifest.variables);
-    let mut originals = Vec::new();
-    for mut file in content.files {
-        let mut pieces = None;
-        if named.contains(&file.path) {
-            let rendered = render(&entry.id, &file.path, &file.bytes, &manifest.variables, &entry.answers)?;
-            file.bytes = rendered.bytes;
-            pieces = Some(rendered.pieces).filter(|pieces| !pieces.is_empty());
-        }
-        originals.push(Original { file, pieces });
-    }
-    Ok(Some(originals))
+    let (written, files) = Prepared::fetched(registry, entry, record)?.write(&entry.id, record, Place::of(entry))?;
+    let original = |file: ContentFile| Original { pieces: written.pieces.get(&file.path).cloned(), file };
+    Ok(Some(files.into_iter().map(original).collect()))
 }
 
 /// The paths that differ between a component's directory and its originals, sorted.
 pub(super) fn changed(workspace: &Workspace, entry: &LockEntry, originals: &[Original]) -> Result<Vec<String>> {
     let mut open: BTreeMap<&RelPath, &Original> = originals.iter().map(|original| (&original.file.path, original)).collect();
     let mut differ = Vec::new();
-    for found in workspace.files(entry)? {
+    for found in workspace.files(entry)?.into_iter().flatten() {
+        let found = found?;
         let original = found.path.as_ref().and_then(|path| open.remove(path));
         let same = original.is_some_and(|original| {
             let pieces = original.pieces.as_deref();

@@ -32,6 +32,13 @@ pub(super) struct Place {
     pub(super) requested: bool,
 }
 
+impl Place {
+    /// Where a component is already.
+    pub(super) fn of(entry: &LockEntry) -> Self {
+        Self { registry: entry.registry.clone(), path: entry.path.clone(), requested: entry.requested }
+    }
+}
+
 impl Prepared {
     /// Reads a version from its registry; nothing is answered yet.
     pub(super) fn read(registry: &Registry, id: &ComponentId, record: &VersionRecord) -> Result<Self> {
@@ -41,6 +48,15 @@ impl Prepared {
             .ok_or_else(|| Failure::new(Code::InvalidManifest, format!("{id} {}: has no {MANIFEST_FILE}", record.version)))?;
         let manifest = Manifest::parse(id, &record.version, bytes)?;
         Ok(Self { content, manifest, answers: Answers::new() })
+    }
+
+    /// Reads the version that is here, with the answers of the lock.
+    pub(super) fn fetched(registry: &Registry, entry: &LockEntry, record: &VersionRecord) -> Result<Self> {
+        let mut prepared = Self::read(registry, &entry.id, record)?;
+        prepared.answers.clone_from(&entry.answers);
+        // What the lock does not hold is a secret: its placeholder stays.
+        prepared.manifest.variables.values_mut().filter(|variable| variable.is_secret()).for_each(|variable| variable.default = None);
+        Ok(prepared)
     }
 
     /// The entry for the lock, and the files as they are written. What has neither answer nor default keeps its placeholder.

@@ -139,12 +139,8 @@ fn check_record(registry: &Registry, index: &IndexFile, entry: &LockEntry) -> Re
         return Ok(vec![Problem { code: "unknown", message }]);
     };
     let mut problems = Vec::new();
-    for (what, locked, now) in
-        [("tree", entry.tree.to_string(), record.tree.to_string()), ("checksum", entry.checksum.to_string(), record.checksum.to_string())]
-    {
-        if locked != now {
-            problems.push(Problem { code: "integrity", message: format!("the {what} in forum.lock is {locked}, the registry says {now}") });
-        }
+    for (what, locked, now) in entry.other_digests(record) {
+        problems.push(Problem { code: "integrity", message: format!("the {what} in forum.lock is {locked}, the registry says {now}") });
     }
     if !licence::is_allowed(&record.license, &registry.file.licences) {
         let message = format!("{} is none of {}", record.license, registry.file.licences.join(", "));

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::{Checksum, ObjectId};
 use super::id::ComponentId;
+use super::index::VersionRecord;
 use super::path::RelPath;
 use super::variables::Answers;
 use crate::error::{Code, Failure};
@@ -68,6 +69,18 @@ pub struct LockEntry {
 pub struct Pending {
     /// The version it leads to.
     pub to: Version,
+}
+
+impl LockEntry {
+    /// The digests that the registry's record has otherwise: what they are of, the lock's, the registry's.
+    #[must_use]
+    pub fn other_digests(&self, record: &VersionRecord) -> Vec<(&'static str, String, String)> {
+        let both = [
+            ("tree", self.tree.to_string(), record.tree.to_string()),
+            ("checksum", self.checksum.to_string(), record.checksum.to_string()),
+        ];
+        both.into_iter().filter(|(_, locked, now)| locked != now).collect()
+    }
 }
 
 #[derive(Deserialize)]

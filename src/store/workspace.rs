@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::fs::dir::{Dir, EntryPath, Kind, Limits};
+use super::fs::dir::{Dir, Entry, EntryPath, Kind, Limits};
 use super::fs::journal::{self, Recovered, Transaction};
 use super::fs::lock::WorkspaceLock;
 use super::fs::snapshot::Snapshot;
@@ -58,6 +58,16 @@ pub struct FoundFile {
     pub bytes: Option<Vec<u8>>,
     /// Whether it may be executed; `None` where the file system does not say.
     pub executable: Option<bool>,
+}
+
+fn read_found(dir: &Dir, found: Entry) -> Result<FoundFile> {
+    let (bytes, executable) = match found.kind {
+        Kind::File { executable, .. } => (dir.read_native(&found.path.native(), u64::MAX)?, cfg!(unix).then_some(executable)),
+        Kind::Dir | Kind::Link | Kind::Special => (None, None),
+    };
+    let shown = found.path.to_string();
+    let path = if let EntryPath::Valid(path) = found.path { Some(path) } else { None };
+    Ok(FoundFile { path, shown, bytes, executable })
 }
 
 /// The nearest directory upwards from `start` that has a `forum.toml`, else `start`.
@@ -114,11 +124,10 @@ impl Workspace {
     /// # Errors
     /// When it cannot be read, or a link or file stands in its place.
     pub fn state(&self, entry: &LockEntry) -> Result<State> {
-        if self.directory(&entry.path).with_context(|| entry.id.to_string())?.is_none() {
-            return Ok(State::Missing);
-        }
+        let Some(found) = self.files(entry)? else { return Ok(State::Missing) };
         let mut files = Vec::new();
-        for found in self.files(entry)? {
+        for found in found {
+            let found = found?;
             match (found.path, found.bytes) {
                 (Some(path), Some(bytes)) if found.executable.is_none_or(|x| x == entry.executable.contains(&path)) => {
                     let digests = file_digests(&bytes, entry.pieces.get(&path).map(Vec::as_slice));
@@ -130,27 +139,23 @@ impl Workspace {
         Ok(if matches(&files, &entry.written) { State::Clean } else { State::Adapted })
     }
 
-    /// The files of a component as they lie in the workspace; none where its directory is missing.
+    /// The files of a component as they lie in the workspace, each read when it is come to; `None` where its directory is
+    /// missing.
     ///
     /// # Errors
     /// When it cannot be read, or a link or file stands in its place.
-    pub fn files(&self, entry: &LockEntry) -> Result<Vec<FoundFile>> {
-        let Some(dir) = self.directory(&entry.path).with_context(|| entry.id.to_string())? else { return Ok(Vec::new()) };
-        let mut files = Vec::new();
-        for found in dir.list(Limits::default())? {
-            let shown = found.path.to_string();
-            let native = found.path.native();
-            let path = if let EntryPath::Valid(path) = found.path { Some(path) } else { None };
-            match found.kind {
-                Kind::Dir => {}
-                Kind::File { executable, .. } => {
-                    let bytes = dir.read_native(&native, u64::MAX)?;
-                    files.push(FoundFile { path, shown, bytes, executable: cfg!(unix).then_some(executable) });
-                }
-                Kind::Link | Kind::Special => files.push(FoundFile { path, shown, bytes: None, executable: None }),
-            }
-        }
-        Ok(files)
+    pub fn files(&self, entry: &LockEntry) -> Result<Option<impl Iterator<Item = Result<FoundFile>> + use<>>> {
+        let Some(dir) = self.directory(&entry.path).with_context(|| entry.id.to_string())? else { return Ok(None) };
+        let listed = dir.list(Limits::default())?;
+        Ok(Some(listed.into_iter().filter(|found| found.kind != Kind::Dir).map(move |found| read_found(&dir, found))))
+    }
+
+    /// As [`Self::files`], all at once; none where the directory is missing.
+    ///
+    /// # Errors
+    /// As [`Self::files`].
+    pub fn all_files(&self, entry: &LockEntry) -> Result<Vec<FoundFile>> {
+        self.files(entry)?.map_or_else(|| Ok(Vec::new()), Iterator::collect)
     }
 
     /// Refuses a destination at which something lies already.

@@ -114,11 +114,10 @@ fn made_again(context: &Context, workspace: &Workspace, id: &ComponentId) -> Res
     let fits =
         |name: &String, answer| prepared.manifest.variables.get(name).is_some_and(|variable| variable.check_answer(name, answer).is_ok());
     prepared.answers = entry.answers.iter().filter(|(name, answer)| fits(name, answer)).map(|(n, a)| (n.clone(), a.clone())).collect();
-    let place = Place { registry: entry.registry.clone(), path: entry.path.clone(), requested: entry.requested };
-    let (new, _) = prepared.write(id, record, place)?;
+    let (new, _) = prepared.write(id, record, Place::of(entry))?;
     let variables = workspace.file.components.get(id).map(|wish| wish.variables.clone()).unwrap_or_default();
     let mut open = Vec::new();
-    for found in workspace.files(entry)? {
+    for found in workspace.all_files(entry)? {
         let Some(path) = found.path else { continue };
         let left = [THEIRS, CONFLICTS].iter().any(|word| path.file_name().contains(&format!("{word}-{to}")));
         if left || found.bytes.is_some_and(|bytes| has_markers(&bytes)) {

@@ -138,12 +138,8 @@ fn fetched(registry: &Registry, entry: &LockEntry) -> Result<Old> {
         return Err(failure.hint("forum registry refresh").into());
     };
     crate::commands::refuse_other_digests(entry, record)?;
-    let mut prepared = Prepared::read(registry, id, record).with_context(|| format!("{} as it was fetched", entry.version))?;
-    prepared.answers.clone_from(&entry.answers);
-    // What the lock does not hold is a secret: its placeholder stays.
-    prepared.manifest.variables.values_mut().filter(|variable| variable.is_secret()).for_each(|variable| variable.default = None);
-    let place = Place { registry: entry.registry.clone(), path: entry.path.clone(), requested: entry.requested };
-    let (_, files) = prepared.write(id, record, place)?;
+    let mut prepared = Prepared::fetched(registry, entry, record).with_context(|| format!("{} as it was fetched", entry.version))?;
+    let (_, files) = prepared.write(id, record, Place::of(entry))?;
     Ok(Old { entry: entry.clone(), manifest: prepared.manifest, files })
 }
 
@@ -163,7 +159,7 @@ fn finish(workspace: &Workspace, places: &Places<'_>, target: &Target, draft: Dr
     let applied = here.map(|entry| entry.answers.clone()).unwrap_or_default();
     let changed_variables = carried.changes(before, &prepared.manifest.variables, &applied, &now);
     let read = workspace.snapshot(&entry.path)?;
-    let ours = if old.is_some() { workspace.files(&entry)? } else { Vec::new() };
+    let ours = if old.is_some() { workspace.all_files(&entry)? } else { Vec::new() };
     let from = old.as_ref().map(|old| old.entry.version.clone());
     let label = |version: &Version| format!("{id} {version}");
     let old_version = from.clone().unwrap_or_else(|| record.version.clone());
@@ -206,8 +202,7 @@ pub(super) fn versions(workspace: &Workspace, places: &mut Places<'_>, target: &
     let wish = workspace.file.components.get(id).cloned().unwrap_or_default();
     let carried = carry(&old.manifest.variables, &prepared.manifest.variables, &entry.answers, &wish.variables);
     prepared.answers = carried.answers;
-    let place = Place { registry: entry.registry.clone(), path: entry.path.clone(), requested: entry.requested };
-    let (new, theirs) = prepared.write(id, record, place)?;
+    let (new, theirs) = prepared.write(id, record, Place::of(entry))?;
     let renames = prepared.manifest.renames;
     Ok(Versions { from: entry.version.clone(), to: record.version.clone(), base: old.files, theirs, renames, entry: new })
 }

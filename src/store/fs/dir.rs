@@ -47,7 +47,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn of(metadata: &Metadata) -> Self {
+    pub(super) fn of(metadata: &Metadata) -> Self {
         let kind = metadata.file_type();
         if kind.is_symlink() {
             Self::Link

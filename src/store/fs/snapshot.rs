@@ -57,7 +57,7 @@ impl Snapshot {
 fn look(dir: &Dir, prefix: &Path, seen: &mut Vec<Seen>) -> Result<()> {
     for name in dir.names()? {
         let Some(metadata) = dir.metadata(&name)? else { continue };
-        let kind = dir.kind(&name)?.unwrap_or(Kind::Special);
+        let kind = Kind::of(&metadata);
         let path = prefix.join(&name);
         if kind == Kind::Dir {
             seen.push(Seen { path: path.clone(), kind, inode: None, modified: None });
