@@ -17,7 +17,7 @@ mod text;
 use std::fmt;
 use std::ops::Range;
 
-pub use pointer::{Pointer, Target};
+pub use pointer::{Pointer, Target, segment};
 pub use text::{Decoded, embed, is_number, quote};
 
 /// How deep arrays and objects may stand in each other.

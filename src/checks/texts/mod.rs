@@ -155,16 +155,11 @@ impl Walk<'_> {
     /// Reads the content of a string that stands at `start` in the text of `layer`, with `way` leading there.
     fn string(&mut self, text: &str, way: Way, layer: &Layer<'_>, place: &Place<'_>) {
         // Most strings are short and hold nothing but themselves.
-        if text.len() < 8 && way_is_part(&way) {
-            let start = if let Way::Part(start) = way { start } else { 0 };
-            return self.give(text, Style::Value, layer, start, place);
+        if let (Way::Part(start), 0..8) = (&way, text.len()) {
+            return self.give(text, Style::Value, layer, *start, place);
         }
         self.enter(text, &Layer { up: Some(layer), way }, place, Style::Value);
     }
-}
-
-const fn way_is_part(way: &Way) -> bool {
-    matches!(way, Way::Part(_))
 }
 
 /// What a text looks like.

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::formats::json::segment;
+
 /// One step from a value to the next one inside it. Steps live on the stack of the walk, so that the way to a value
 /// costs nothing until something is found there.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +72,7 @@ impl<'a> Place<'a> {
         for step in steps.iter().rev() {
             match step {
                 Step::Whole => {}
-                Step::Key(name, _) => text += &format!("/{}", name.replace('~', "~0").replace('/', "~1")),
+                Step::Key(name, _) => text += &segment(name),
                 Step::Index(index) => text += &format!("/{index}"),
                 // The outermost text is read as what it is.
                 Step::Inside if text.is_empty() => {}

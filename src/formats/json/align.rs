@@ -126,11 +126,6 @@ pub(super) fn identity(arrays: &[View<'_>]) -> Option<Identity> {
     known.chain(others).find(|key| names(&|element| member(element, key))).map(|key| Identity(key.to_owned()))
 }
 
-/// `/segment`, escaped as RFC 6901 asks.
-pub(super) fn segment(name: &str) -> String {
-    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
-}
-
 /// The document in a string, where it holds an object or array.
 pub(super) fn document_in(text: &str) -> Option<Document> {
     let begins = text.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '[']);

@@ -1,7 +1,8 @@
 //! How two JSON documents differ, place by place.
 
 use super::Kind;
-use super::align::{View, canonical, common, document_in, identity, segment};
+use super::align::{View, canonical, common, document_in, identity};
+use super::segment;
 use crate::formats::compare::{Place, PlaceChange};
 
 /// More places than this tell a person nothing.

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::align::{Entry, Identity, View, canonical, common, document_in, identity, segment};
+use super::align::{Entry, Identity, View, canonical, common, document_in, identity};
 use super::splice::{Edit, Layout, apply};
-use super::{Document, Kind, embed, quote};
+use super::{Document, Kind, embed, quote, segment};
 use crate::formats::merge::Disagreement;
 use crate::formats::text::{self, Ends, Labels, MergedText};
 use crate::formats::xml::merge as xml;

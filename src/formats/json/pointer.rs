@@ -151,6 +151,12 @@ impl Walk<'_> {
     }
 }
 
+/// `/name`, escaped as RFC 6901, section 3, asks.
+#[must_use]
+pub fn segment(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

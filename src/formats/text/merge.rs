@@ -5,6 +5,7 @@
 //! Where they do not differ the bytes are git's own.
 
 use super::{Ends, engine, has_markers, is_binary};
+use crate::model::written::normalise;
 
 const MARK: &[u8] = b"\xef\xbb\xbf";
 /// Larger texts, all three together, are for a person.
@@ -89,7 +90,7 @@ impl Attributes {
 
     fn plain(self, bytes: &[u8], all: &[Self; 3]) -> Vec<u8> {
         let bytes = if all.iter().any(|one| one.mark) { bytes.strip_prefix(MARK).unwrap_or(bytes) } else { bytes };
-        let mut plain = if Self::differ(all) { without_cr(bytes) } else { bytes.to_vec() };
+        let mut plain = if Self::differ(all) { normalise(bytes).into_owned() } else { bytes.to_vec() };
         if all.iter().any(|one| one.closed != all[0].closed) && !plain.is_empty() && !plain.ends_with(b"\n") {
             plain.extend_from_slice(if !Self::differ(all) && self.ends == Ends::Crlf { b"\r\n" } else { b"\n" });
         }
@@ -113,17 +114,6 @@ impl Attributes {
         }
         text
     }
-}
-
-fn without_cr(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut from = 0;
-    for at in memchr::memmem::find_iter(bytes, b"\r\n") {
-        out.extend_from_slice(&bytes[from..at]);
-        from = at + 1;
-    }
-    out.extend_from_slice(&bytes[from..]);
-    out
 }
 
 fn with_cr(bytes: &[u8]) -> Vec<u8> {
