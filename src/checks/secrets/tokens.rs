@@ -38,6 +38,12 @@ macro_rules! webhook {
     };
 }
 
+macro_rules! password {
+    ($what:literal, $near:expr, $pattern:expr, $yes:expr, $no:expr) => {
+        Detector { rule: id::SECRET_PASSWORD, what: $what, near: &$near, pattern: $pattern, judge: Judge::Password, yes: $yes, no: $no }
+    };
+}
+
 /// All of them.
 pub(super) const DETECTORS: &[Detector] = &[
     Detector {
@@ -299,22 +305,60 @@ pub(super) const DETECTORS: &[Detector] = &[
         yes: concat!("postgres://app:Vinterdag", "-2024!@db.kommun.se/skola"),
         no: "mongodb://foo:bar@localhost",
     },
-    Detector {
-        rule: id::SECRET_PASSWORD,
-        what: "a password on a command line",
-        near: &["curl"],
-        pattern: r#"\bcurl\b[^\n|]{0,200}? (?:-u|--user)[ =]["']?[^\s:"']{1,80}:([^\s"']{4,120})"#,
-        judge: Judge::Password,
-        yes: concat!("curl -s -u sync:Vinterdag", "-2024! https://x"),
-        no: "curl -u user:password https://x",
-    },
-    Detector {
-        rule: id::SECRET_PASSWORD,
-        what: "a password in a script",
-        near: &["convertto-securestring"],
-        pattern: r#"(?i)ConvertTo-SecureString\s+(?:-String\s+)?["']([^"'\n]{4,120})["']\s[^\n]{0,80}-AsPlainText"#,
-        judge: Judge::Password,
-        yes: concat!("ConvertTo-SecureString 'Vinterdag", "-2024!' -AsPlainText -Force"),
-        no: "ConvertTo-SecureString \"$password\" -AsPlainText -Force",
-    },
+    password!(
+        "a password on a command line",
+        ["curl"],
+        r#"\bcurl\b[^\n|]{0,200}? (?:-u|--user)[ =]["']?[^\s:"']{1,80}:([^\s"']{4,120})"#,
+        concat!("curl -s -u sync:Vinterdag", "-2024! https://x"),
+        "curl -u user:password https://x"
+    ),
+    password!(
+        "a password in a script",
+        ["convertto-securestring"],
+        r#"(?i)ConvertTo-SecureString\s+(?:-String\s+)?["']([^"'\n]{4,120})["']\s[^\n]{0,80}-AsPlainText"#,
+        concat!("ConvertTo-SecureString 'Vinterdag", "-2024!' -AsPlainText -Force"),
+        "ConvertTo-SecureString \"$password\" -AsPlainText -Force"
+    ),
+    password!(
+        "a password in a program",
+        ["networkcredential("],
+        r#"(?i)NetworkCredential\(\s*@?"[^"\n]{1,80}"\s*,\s*@?"([^"\n]{4,120})""#,
+        concat!("new NetworkCredential(\"svc\", \"Vinterdag", "-2024!\", \"EXKOM\")"),
+        "new NetworkCredential(\"user\", \"<password>\")"
+    ),
+    password!(
+        "a password in a program",
+        ["auth"],
+        r#"\bauth\s{0,3}=\s{0,3}\(\s*["'][^"'\n]{1,80}["']\s*,\s*["']([^"'\n]{4,120})["']"#,
+        concat!("requests.get(url, auth=('svc', 'Vinterdag", "-2024!'))"),
+        "requests.get(url, auth=('user', 'pass'))"
+    ),
+    password!(
+        "a password in a statement",
+        ["identified by"],
+        r#"(?i)\bIDENTIFIED\s+BY\s+["']?([^\s"';]{4,120})"#,
+        concat!("CREATE USER app IDENTIFIED BY 'Vinterdag", "-2024!'"),
+        "CREATE USER app IDENTIFIED BY '<password>'"
+    ),
+    password!(
+        "a password on a command line",
+        ["sqlcmd", "bcp "],
+        r#"(?i)\b(?:sqlcmd|bcp)\b[^\n|]{0,300}?\s-P\s{0,3}["']?([^\s"']{4,120})"#,
+        concat!("sqlcmd -S db01 -U app -P Vinterdag", "-2024! -i x.sql"),
+        "sqlcmd -S db01 -U app -P %DB_PASSWORD%"
+    ),
+    password!(
+        "a password on a command line",
+        ["net use"],
+        r"(?i)\bnet\s+use\b[^\n]{0,200}?/user:\S{1,80}\s+([^\s/]{4,120})",
+        concat!("net use X: \\\\fil01\\x /user:svc Vinterdag", "-2024!"),
+        "net use X: \\\\server\\x /user:svc *"
+    ),
+    password!(
+        "a password for a machine",
+        ["machine "],
+        r"\bmachine\s+\S+\s+login\s+\S+\s+password\s+(\S{4,120})",
+        concat!("machine x.se login svc password Vinterdag", "-2024!"),
+        "machine x.se login svc password <password>"
+    ),
 ];
