@@ -120,6 +120,15 @@ fn a_default_that_its_place_cannot_hold_is_found() {
 }
 
 #[test]
+fn a_secret_has_no_default_of_its_own() {
+    for (default, rule) in [("Vinterdag-2024!", Some("secret-password")), ("Sommaren", Some("secret-suspect")), ("<password>", None)] {
+        let checked = with_manifest(&format!("{MANIFEST}\n[variables.key]\ntype = \"secret\"\ndefault = \"{default}\"\n"));
+        assert_eq!(checked.findings.first().map(|finding| (finding.rule, finding.line)), rule.map(|rule| (rule, Some(12))), "{default}");
+        assert!(!serde_json::to_string(&checked.findings).expect("JSON").contains(default));
+    }
+}
+
+#[test]
 fn a_near_key_is_named() {
     let checked = with_manifest(&MANIFEST.replace("contact =", "contakt ="));
     assert_eq!(

@@ -82,9 +82,9 @@ impl<'r> Reader<'r, '_> {
             Some(open @ (b'{' | b'[')) if self.walk.depth < MAX_DEPTH => {
                 self.walk.depth += 1;
                 if open == b'{' {
-                    self.object(place)
+                    self.object(place);
                 } else {
-                    self.array(place)
+                    self.array(place);
                 }
                 self.walk.depth -= 1;
             }

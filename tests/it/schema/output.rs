@@ -50,6 +50,7 @@ const RUNS: &[(&str, &[&str], i32)] = &[
     ("output-remove", &["remove", PUPIL], 0),
     ("output-restore", &["restore"], 0),
     ("output-restore", &["restore", PUPIL], 0),
+    ("output-check", &["check", "sync"], 0),
     ("output-contribution", &["publish", "sync", "--dry-run"], 0),
     ("output-publish-status", &["publish", "sync", "--status"], 0),
     ("output-contribution", &["adopt", "bytes", "--status", "pilot", "--dry-run"], 0),
