@@ -206,6 +206,16 @@ fn what_must_not_leave_is_found_with_its_place_and_never_repeated() {
 }
 
 #[test]
+fn a_name_gives_a_person_away_too() {
+    for (path, rule) in [("elever/18950312-1270.txt", "personal-identity-number"), ("mail/anna.svensson@kommun.se", "personal-email")] {
+        let checked = checked(&[(path, Some(b"x"))]);
+        assert_eq!(rules_of(&checked), [rule]);
+        assert!(checked.findings[0].path.is_none(), "it would be repeated");
+    }
+    assert_eq!(rules_of(&checked(&[("docs/api-v2.txt", Some(b"x"))])), [""; 0]);
+}
+
+#[test]
 fn many_alike_are_said_in_few_words() {
     let table: String = (0..500).map(|_| "18950312-1270\n").collect();
     let checked = checked(&[("a.csv", Some(table.as_bytes()))]);
