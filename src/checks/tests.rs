@@ -121,6 +121,15 @@ fn a_default_that_its_place_cannot_hold_is_found() {
 }
 
 #[test]
+fn a_secret_has_no_default_of_its_own() {
+    for (default, rule) in [("Vinterdag-2024!", Some("secret-password")), ("Sommaren", Some("secret-suspect")), ("<password>", None)] {
+        let checked = with_manifest(&format!("{MANIFEST}\n[variables.key]\ntype = \"secret\"\ndefault = \"{default}\"\n"));
+        assert_eq!(checked.findings.first().map(|finding| (finding.rule, finding.line)), rule.map(|rule| (rule, Some(12))), "{default}");
+        assert!(!serde_json::to_string(&checked.findings).expect("JSON").contains(default));
+    }
+}
+
+#[test]
 fn a_near_key_is_named() {
     let checked = with_manifest(&MANIFEST.replace("contact =", "contakt ="));
     assert_eq!(
@@ -195,6 +204,16 @@ fn what_must_not_leave_is_found_with_its_place_and_never_repeated() {
     for secret in ["Blomma", "1270", "exempelsson", "10.20"] {
         assert!(!said.contains(secret), "{secret}: {said}");
     }
+}
+
+#[test]
+fn a_name_gives_a_person_away_too() {
+    for (path, rule) in [("elever/18950312-1270.txt", "personal-identity-number"), ("mail/anna.svensson@kommun.se", "personal-email")] {
+        let checked = checked(&[(path, Some(b"x"))]);
+        assert_eq!(rules_of(&checked), [rule]);
+        assert!(checked.findings[0].path.is_none(), "it would be repeated");
+    }
+    assert_eq!(rules_of(&checked(&[("docs/api-v2.txt", Some(b"x"))])), [""; 0]);
 }
 
 #[test]

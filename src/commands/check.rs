@@ -23,7 +23,7 @@ const MOST_MENDED: u64 = 64 << 20;
 /// Check a component before it is published
 ///
 /// With --registry, or in a workspace that knows one, the registry's own rules count too: its licences, its limits, and
-/// what changed since the last version. Nothing is changed, and nothing leaves this machine.
+/// what changed since the last version. Without --fix nothing is changed, and nothing leaves this machine.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   forum check integrations/pupil-system

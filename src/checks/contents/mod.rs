@@ -43,9 +43,8 @@ impl Hit {
 pub(super) fn check(files: &[ContentFile], no_personal_data: bool, findings: &mut Vec<Finding>) {
     for file in files.iter().filter(|file| !is_lfs_pointer(&file.bytes)) {
         let path = file.path.as_str();
-        if let Some(finding) = kind::by_name(path) {
-            findings.push(finding);
-        }
+        findings.extend(kind::by_name(path));
+        findings.extend(in_name(path));
         match text_of(&file.bytes) {
             Some(text) => {
                 findings.extend(kind::conflict(path, &text));
@@ -54,6 +53,20 @@ pub(super) fn check(files: &[ContentFile], no_personal_data: bool, findings: &mu
             None => findings.push(kind::unreadable(path, &file.bytes)),
         }
     }
+}
+
+/// A name can give a person away, too. The finding leaves it out, since it would repeat it.
+fn in_name(path: &str) -> Option<Finding> {
+    let mut found = None;
+    walk("name.txt", path, &mut |piece| {
+        scan::piece(path, piece, &mut |hit| {
+            if matches!(hit.rule, id::PERSONAL_IDENTITY_NUMBER | id::PERSONAL_EMAIL) {
+                let what = hit.message.trim_start_matches("holds ").to_owned();
+                found = Some(Finding::new(hit.rule, format!("the name of a file or directory holds {what}")));
+            }
+        });
+    });
+    found
 }
 
 fn of_text(path: &str, text: &str, no_personal_data: bool) -> Vec<Finding> {

@@ -3,6 +3,7 @@
 use super::super::Candidate;
 use super::super::finding::Finding;
 use super::super::rules::id;
+use super::super::secrets::default_of_secret;
 use super::Source;
 use crate::formats::render::{files_named, render};
 use crate::model::content::bytes_of;
@@ -13,6 +14,7 @@ use crate::model::variables::Answers;
 /// Renders each file that a variable names: without answers, and with the defaults.
 pub(super) fn check(candidate: &Candidate<'_>, source: &Source<'_>, manifest: &Manifest, findings: &mut Vec<Finding>) {
     let Some(component) = source.id() else { return };
+    secrets(source, manifest, findings);
     for file in files_named(&manifest.variables) {
         let named = manifest.variables.iter().find(|(_, variable)| {
             variable.replace.iter().any(|replace| replace.file == *file) || variable.bind.iter().any(|bind| bind.file == *file)
@@ -31,6 +33,17 @@ pub(super) fn check(candidate: &Candidate<'_>, source: &Source<'_>, manifest: &M
             let at_fault = manifest.variables.keys().find(|name| message.contains(&format!("variable `{name}`")));
             let line = line(at_fault.or(named.map(|(name, _)| name)));
             findings.push(source.finding(id::VARIABLES, "variables", "", message).line(line));
+        }
+    }
+}
+
+/// The default of a secret is what everybody would get: it is published.
+fn secrets(source: &Source<'_>, manifest: &Manifest, findings: &mut Vec<Finding>) {
+    for (name, variable) in manifest.variables.iter().filter(|(_, variable)| variable.is_secret()) {
+        if let Some(rule) = variable.default.as_ref().and_then(|default| default_of_secret(&default.to_string())) {
+            let message = format!("the secret variable `{name}` has a default, which is published with the component");
+            let finding = source.finding(rule, "variables", "", message).line(source.line("variables", name));
+            findings.push(finding.help("leave `default` out, or write a placeholder such as <password>"));
         }
     }
 }

@@ -15,6 +15,9 @@ use super::texts::{Piece, Style};
 /// How far before ten bare digits a word may stand that says what they are, in bytes.
 const NEAR: usize = 60;
 
+/// More of a line than this is not looked at.
+const MAX_LINE: usize = 2000;
+
 /// Calls `read` with each run of digits; it returns the end of what it has read beyond.
 pub(super) fn digit_runs(text: &str, read: &mut dyn FnMut(Range<usize>) -> Option<usize>) {
     let bytes = text.as_bytes();
@@ -51,17 +54,27 @@ fn is_named(piece: &Piece<'_>, range: &Range<usize>) -> bool {
         return true;
     }
     let text = piece.text;
-    let line_start = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
-    let near = range.start.saturating_sub(NEAR).max(line_start);
-    let near = (near..=range.start).find(|at| text.is_char_boundary(*at)).unwrap_or(range.start);
-    if says_person(&text[near..range.start]) {
+    let before = line_before(text, range.start);
+    let near = (before.len().saturating_sub(NEAR)..=before.len()).find(|at| before.is_char_boundary(*at)).unwrap_or(before.len());
+    if says_person(&before[near..]) {
         return true;
     }
     // A table: the head of the same column.
-    let (head, before) = (text.lines().next().unwrap_or_default(), &text[line_start..range.start]);
+    let head = memchr::memchr(b'\n', text.as_bytes()).map_or("", |end| &text[..end]);
+    let line_start = range.start - before.len();
+    if head.len() > MAX_LINE || !text[..line_start].ends_with('\n') {
+        return false;
+    }
     let sign = [';', '\t', ',', '|'].into_iter().find(|sign| head.contains(*sign));
     let column = sign.and_then(|sign| head.split(sign).nth(before.matches(sign).count()));
-    line_start > 0 && column.is_some_and(says_person)
+    column.is_some_and(says_person)
+}
+
+/// What stands on the same line before `at`, as far as it matters.
+fn line_before(text: &str, at: usize) -> &str {
+    let from = (at.saturating_sub(MAX_LINE)..=at).find(|from| text.is_char_boundary(*from)).unwrap_or(at);
+    let near = &text[from..at];
+    &near[near.rfind('\n').map_or(0, |end| end + 1)..]
 }
 
 /// Names, or parts of them, that fields for personal data have, in lower case.
@@ -96,7 +109,7 @@ pub(super) fn field(piece: &Piece<'_>, word: &Range<usize>) -> Option<Hit> {
     let of_name = |c: char| c.is_alphabetic() || c == '_';
     let start =
         piece.text[..word.start].char_indices().rev().take(40).take_while(|(_, c)| of_name(*c)).last().map_or(word.start, |(at, _)| at);
-    let end = piece.text[word.end..].find(|c: char| !of_name(c)).map_or(piece.text.len(), |length| word.end + length);
+    let end = piece.text[word.end..].char_indices().take(40).find(|(_, c)| !of_name(*c)).map_or(word.end, |(length, _)| word.end + length);
     let name: String = piece.text[start..end].chars().take(60).collect();
     Some(Hit::new(id::PERSONAL_DATA, start..end, format!("has a field `{name}`, but the manifest says `personal-data = \"none\"`")))
 }
@@ -104,8 +117,7 @@ pub(super) fn field(piece: &Piece<'_>, word: &Range<usize>) -> Option<Hit> {
 /// The address around an `@`.
 pub(super) fn email(piece: &Piece<'_>, at: usize) -> Option<Hit> {
     let (range, whose) = email::address(piece.text, at)?;
-    let line = &piece.text[..range.start];
-    let line = &line[line.rfind('\n').map_or(0, |at| at + 1)..];
+    let line = line_before(piece.text, range.start);
     // A notice that the licence asks to keep.
     if line.to_lowercase().contains("copyright") {
         return None;

@@ -140,7 +140,7 @@ fn value_behind(text: &str, name: &Range<usize>) -> Option<Value> {
     let slashes = trimmed.len() - trimmed.trim_start_matches('\\').len();
     if let Some(quote) = trimmed[slashes..].chars().next().filter(|c| matches!(c, '"' | '\'' | '`')) {
         let start = start + slashes + 1;
-        let length = text[start..].find([quote, '\n']).filter(|length| *length <= MAX_VALUE)?;
+        let length = text[start..].char_indices().take(MAX_VALUE).find(|(_, c)| *c == quote || *c == '\n')?.0;
         return text[start + length..].starts_with(quote).then_some(Value { range: start..start + length, form: Form::Quoted });
     }
     if quote_only {
@@ -149,7 +149,8 @@ fn value_behind(text: &str, name: &Range<usize>) -> Option<Value> {
     let ends = |c: char| {
         c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | ',' | ';' | '(' | ')' | '{' | '}' | '[' | ']' | '&' | '=' | '|')
     };
-    let length = trimmed.find(ends).unwrap_or(trimmed.len());
+    let end = trimmed.char_indices().take(MAX_VALUE + 1).find(|(_, c)| ends(*c));
+    let length = end.map_or(trimmed.len(), |(length, _)| length);
     // `password = read(…)`, `token=${…}`: the value is not written here.
     let program = trimmed[length..].starts_with(['(', '{', '[', '<']);
     (length > 0 && length <= MAX_VALUE && !program).then_some(Value { range: start..start + length, form: Form::Bare })

@@ -76,6 +76,12 @@ pub(super) fn named(piece: &Piece<'_>) -> Option<Leak> {
     leak(judge(text, promise), promise, 0..text.len())
 }
 
+/// The rule that the default of a secret variable breaks, where it is no placeholder.
+pub(super) fn default_of_secret(default: &str) -> Option<&'static str> {
+    let verdict = judge(default, Promise::Password).max(judge(default, Promise::Token));
+    leak(verdict, Promise::Password, 0..default.len()).map(|leak| leak.rule)
+}
+
 fn assigned(piece: &Piece<'_>, hit: Range<usize>) -> Option<Leak> {
     let (range, verdict, promise) = assignment::at(piece, hit)?;
     leak(verdict, promise, range)

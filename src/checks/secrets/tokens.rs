@@ -38,6 +38,12 @@ macro_rules! webhook {
     };
 }
 
+macro_rules! password {
+    ($what:literal, $near:expr, $pattern:expr, $yes:expr, $no:expr) => {
+        Detector { rule: id::SECRET_PASSWORD, what: $what, near: &$near, pattern: $pattern, judge: Judge::Password, yes: $yes, no: $no }
+    };
+}
+
 /// All of them.
 pub(super) const DETECTORS: &[Detector] = &[
     Detector {
@@ -71,7 +77,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         rule: id::SECRET_PASSWORD,
         what: "a user name and password of Basic authentication",
         near: &["basic "],
-        pattern: r"(?i)\bbasic +([A-Za-z0-9+/_-]{8,400}={0,2})",
+        pattern: r"(?i)\bbasic +([A-Za-z0-9+/_-]{8,}={0,2})",
         judge: Judge::Basic,
         yes: concat!("Authorization: Bas", "ic c3Zjc3luYzpWaW50ZXJkYWctMjAyNCE="),
         no: "Authorization: Basic dXNlcm5hbWU6cGFzc3dvcmQ=",
@@ -80,7 +86,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         rule: id::SECRET_TOKEN,
         what: "a bearer token",
         near: &["bearer "],
-        pattern: r"(?i)\bbearer +([A-Za-z0-9._~+/-]{20,4000}=*)",
+        pattern: r"(?i)\bbearer +([A-Za-z0-9._~+/-]{20,}=*)",
         judge: Judge::Made,
         yes: concat!("Authorization: Bea", "rer 9f8Kd72hsGqPz41mVbX0cRtYuW6eLnA3"),
         no: "Authorization: Bearer your-access-token-goes-here",
@@ -89,7 +95,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         rule: id::SECRET_TOKEN,
         what: "a JSON Web Token",
         near: &["eyj"],
-        pattern: r"\beyJ[A-Za-z0-9_-]{14,4000}\.eyJ[A-Za-z0-9_-]{10,8000}\.[A-Za-z0-9_-]{20,4000}",
+        pattern: r"\beyJ[A-Za-z0-9_-]{14,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}",
         judge: Judge::Jwt,
         yes: concat!("eyJhbGciOiJSUzI1NiIs", "ImtpZCI6IjEifQ.eyJpc3MiOiJodHRwczovL2lkLmtvbW11bi5zZSJ9.Zk3vQ9Lx2hTn8wRbYc5uJe1oPqAsDfGh"),
         no: concat!(
@@ -107,28 +113,28 @@ pub(super) const DETECTORS: &[Detector] = &[
     token!(
         "a token of GitHub",
         ["ghp_", "gho_", "ghu_", "ghs_", "ghr_"],
-        r"\bgh[pousr]_[A-Za-z0-9]{36,255}\b",
+        r"\bgh[pousr]_[A-Za-z0-9]{36,}\b",
         concat!("gh", "p_k3J9xQ2mT7vB5nR8wL1zYc4uHd6sFgA0eP2i"),
         "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
     ),
     token!(
         "a token of GitHub",
         ["github_pat_"],
-        r"\bgithub_pat_[A-Za-z0-9_]{60,255}\b",
+        r"\bgithub_pat_[A-Za-z0-9_]{60,}\b",
         concat!("github_", "pat_11ABCDEFG0k3J9xQ2mT7vB5n_R8wL1zYc4uHd6sFgA0eP2iKoM5nQ8rT1vX4zB7cD9fG2hJ5k"),
         "github_pat_"
     ),
     token!(
         "a token of GitLab",
         ["glpat-", "gldt-", "glrt-", "glcbt-", "glptt-"],
-        r"\bgl(?:pat|dt|rt|cbt|ptt)-[A-Za-z0-9_-]{20,300}",
+        r"\bgl(?:pat|dt|rt|cbt|ptt)-[A-Za-z0-9_-]{20,}",
         concat!("glp", "at-x7Kq2mT9vB4nR8wL1zYc"),
         "glpat-XXXXXXXXXXXXXXXXXXXX"
     ),
     token!(
         "a token of Slack",
         ["xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xapp-"],
-        r"\bx(?:ox[baprs]|app)-[0-9A-Za-z-]{20,300}",
+        r"\bx(?:ox[baprs]|app)-[0-9A-Za-z-]{20,}",
         concat!("xox", "b-284719305612-7Kq2mT9vB4nR8wL1zYc4uHd6"),
         "xoxb-your-token-goes-here-please"
     ),
@@ -187,7 +193,7 @@ pub(super) const DETECTORS: &[Detector] = &[
     token!(
         "a function key of Azure",
         ["azurewebsites.net"],
-        r"azurewebsites\.net/[^\s?]{1,200}\?(?:[^\s]{0,100}&)?code=([A-Za-z0-9_%/+=-]{40,120})",
+        r"azurewebsites\.net/[!->@-~]+\?(?:[^\s]{0,100}&)?code=([A-Za-z0-9_%/+=-]{40,120})",
         concat!("https://x.azurewebsites.net/api/f?co", "de=k3J9xQ2mT7vB5nR8wL1zYc4uHd6sFgA0eP2iKoM5nQ8rT1vX4zB7cA=="),
         "https://x.azurewebsites.net/api/f?code=<key>"
     ),
@@ -209,7 +215,7 @@ pub(super) const DETECTORS: &[Detector] = &[
     token!(
         "a live key of Stripe",
         ["k_live_"],
-        r"\b[sr]k_live_[0-9a-zA-Z]{24,200}",
+        r"\b[sr]k_live_[0-9a-zA-Z]{24,}",
         concat!("sk_", "live_k3J9xQ2mT7vB5nR8wL1zYc4u"),
         "sk_live_..."
     ),
@@ -230,7 +236,7 @@ pub(super) const DETECTORS: &[Detector] = &[
     token!(
         "a token of PyPI",
         ["pypi-ageicHlwaS5vcmc"],
-        r"\bpypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,300}",
+        r"\bpypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}",
         concat!("pyp", "i-AgEIcHlwaS5vcmck3J9xQ2mT7vB5nR8wL1zYc4uHd6sFgA0eP2iKoM5nQ8rT1vX4zB7cD9f"),
         "pypi-AgEIcHlwaS5vcmc"
     ),
@@ -245,7 +251,7 @@ pub(super) const DETECTORS: &[Detector] = &[
     token!(
         "a token of HashiCorp Vault",
         ["hvs.", "hvb."],
-        r"\bhv[sb]\.[A-Za-z0-9_-]{24,300}",
+        r"\bhv[sb]\.[A-Za-z0-9_-]{24,}",
         concat!("hv", "s.CAESIk3J9xQ2mT7vB5nR8wL1zYc4uHd6sFgA0eP2iKo"),
         "hvs.example"
     ),
@@ -269,7 +275,7 @@ pub(super) const DETECTORS: &[Detector] = &[
     webhook!(
         "the address of a flow of Power Automate or Logic Apps",
         ["logic.azure.com", "api.powerplatform.com"],
-        r"https://[A-Za-z0-9.:-]*(?:logic\.azure\.com|api\.powerplatform\.com)[A-Za-z0-9.:-]*/[^\s]{1,400}[?&]sig=([A-Za-z0-9_%-]{20,120})",
+        r"https://[A-Za-z0-9.:-]*(?:logic\.azure\.com|api\.powerplatform\.com)[A-Za-z0-9.:-]*/[!-~]+?[?&]sig=([A-Za-z0-9_%-]{20,120})",
         concat!(
             "https://prod-12.westeurope.logic.az",
             "ure.com:443/workflows/7f3c1e9a5b2d48060e8f4ac7d19b35e2/triggers/manual/paths/invoke?api-version=2016-06-01&sig=k3J9xQ2mT7vB5nR8wL1zYc4uHd6sFgA0eP2iKoM5nQ8"
@@ -294,27 +300,65 @@ pub(super) const DETECTORS: &[Detector] = &[
         rule: id::SECRET_PASSWORD,
         what: "a password in an address",
         near: &["://"],
-        pattern: r#"[A-Za-z][A-Za-z0-9+.-]{1,30}://([^\s/:@"'<>?#]{1,80}:[^\s/@"'<>?#]{1,120}@[^\s/:?#"'<>]{1,200})"#,
+        pattern: r#"[A-Za-z][A-Za-z0-9+.-]{1,30}://([^\s/:@"'<>?#]{1,80}:[^\s/@"'<>?#]{1,120}@[^\s/:?#"'<>]+)"#,
         judge: Judge::Address,
         yes: concat!("postgres://app:Vinterdag", "-2024!@db.kommun.se/skola"),
         no: "mongodb://foo:bar@localhost",
     },
-    Detector {
-        rule: id::SECRET_PASSWORD,
-        what: "a password on a command line",
-        near: &["curl"],
-        pattern: r#"\bcurl\b[^\n|]{0,200}? (?:-u|--user)[ =]["']?[^\s:"']{1,80}:([^\s"']{4,120})"#,
-        judge: Judge::Password,
-        yes: concat!("curl -s -u sync:Vinterdag", "-2024! https://x"),
-        no: "curl -u user:password https://x",
-    },
-    Detector {
-        rule: id::SECRET_PASSWORD,
-        what: "a password in a script",
-        near: &["convertto-securestring"],
-        pattern: r#"(?i)ConvertTo-SecureString\s+(?:-String\s+)?["']([^"'\n]{4,120})["']\s[^\n]{0,80}-AsPlainText"#,
-        judge: Judge::Password,
-        yes: concat!("ConvertTo-SecureString 'Vinterdag", "-2024!' -AsPlainText -Force"),
-        no: "ConvertTo-SecureString \"$password\" -AsPlainText -Force",
-    },
+    password!(
+        "a password on a command line",
+        ["curl"],
+        r#"\bcurl\b[^\n|]*? (?:-u|--user)[ =]["']?[^\s:"']{1,80}:([^\s"']{4,120})"#,
+        concat!("curl -s -u sync:Vinterdag", "-2024! https://x"),
+        "curl -u user:password https://x"
+    ),
+    password!(
+        "a password in a script",
+        ["convertto-securestring"],
+        r#"(?i)ConvertTo-SecureString\s+(?:-String\s+)?["']([^"'\n]{4,120})["']\s[^\n]{0,80}-AsPlainText"#,
+        concat!("ConvertTo-SecureString 'Vinterdag", "-2024!' -AsPlainText -Force"),
+        "ConvertTo-SecureString \"$password\" -AsPlainText -Force"
+    ),
+    password!(
+        "a password in a program",
+        ["networkcredential("],
+        r#"(?i)NetworkCredential\(\s*@?"[^"\n]{1,80}"\s*,\s*@?"([^"\n]{4,120})""#,
+        concat!("new NetworkCredential(\"svc\", \"Vinterdag", "-2024!\", \"EXKOM\")"),
+        "new NetworkCredential(\"user\", \"<password>\")"
+    ),
+    password!(
+        "a password in a program",
+        ["auth"],
+        r#"\bauth\s{0,3}=\s{0,3}\(\s*["'][^"'\n]{1,80}["']\s*,\s*["']([^"'\n]{4,120})["']"#,
+        concat!("requests.get(url, auth=('svc', 'Vinterdag", "-2024!'))"),
+        "requests.get(url, auth=('user', 'pass'))"
+    ),
+    password!(
+        "a password in a statement",
+        ["identified by"],
+        r#"(?i)\bIDENTIFIED\s+BY\s+["']?([^\s"';]{4,120})"#,
+        concat!("CREATE USER app IDENTIFIED BY 'Vinterdag", "-2024!'"),
+        "CREATE USER app IDENTIFIED BY '<password>'"
+    ),
+    password!(
+        "a password on a command line",
+        ["sqlcmd", "bcp "],
+        r#"(?i)\b(?:sqlcmd|bcp)\b[^\n|]*?\s-P\s{0,3}["']?([^\s"']{4,120})"#,
+        concat!("sqlcmd -S db01 -U app -P Vinterdag", "-2024! -i x.sql"),
+        "sqlcmd -S db01 -U app -P %DB_PASSWORD%"
+    ),
+    password!(
+        "a password on a command line",
+        ["net use"],
+        r"(?i)\bnet\s+use\b[^\n]*?/user:\S{1,80}\s+([^\s/]{4,120})",
+        concat!("net use X: \\\\fil01\\x /user:svc Vinterdag", "-2024!"),
+        "net use X: \\\\server\\x /user:svc *"
+    ),
+    password!(
+        "a password for a machine",
+        ["machine "],
+        r"\bmachine\s+\S+\s+login\s+\S+\s+password\s+(\S{4,120})",
+        concat!("machine x.se login svc password Vinterdag", "-2024!"),
+        "machine x.se login svc password <password>"
+    ),
 ];

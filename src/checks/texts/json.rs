@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use super::place::{Decoder, Layer, Place, Step, Way};
 use super::{Style, Walk, plain};
 
-/// How deep arrays and objects may stand in each other; below, the text is plain.
-const MAX_DEPTH: usize = 256;
+/// How deep arrays and objects may stand in each other, those around the string included; below, the text is plain.
+const MAX_DEPTH: usize = 200;
 
 /// Whether the bytes after `{` or `[` could be of JSON. `{{`, `[section]` and blocks of code are not.
 pub(super) fn may_follow(rest: &[u8]) -> bool {
@@ -31,7 +31,7 @@ pub(super) fn walk(walk: &mut Walk<'_>, text: &str, layer: &Layer<'_>, place: &P
         if reader.at >= text.len() {
             return;
         }
-        reader.value(&place, 0);
+        reader.value(&place);
     }
     // From where it stopped to be JSON, it is plain text.
     let at = reader.at;
@@ -77,10 +77,17 @@ impl<'r> Reader<'r, '_> {
         }
     }
 
-    fn value(&mut self, place: &Place<'_>, depth: usize) {
+    fn value(&mut self, place: &Place<'_>) {
         match self.peek() {
-            Some(b'{') if depth < MAX_DEPTH => self.object(place, depth),
-            Some(b'[') if depth < MAX_DEPTH => self.array(place, depth),
+            Some(open @ (b'{' | b'[')) if self.walk.depth < MAX_DEPTH => {
+                self.walk.depth += 1;
+                if open == b'{' {
+                    self.object(place);
+                } else {
+                    self.array(place);
+                }
+                self.walk.depth -= 1;
+            }
             Some(b'"') => {
                 if let Some(raw) = self.raw() {
                     self.give(&raw, place);
@@ -104,7 +111,7 @@ impl<'r> Reader<'r, '_> {
         }
     }
 
-    fn object(&mut self, place: &Place<'_>, depth: usize) {
+    fn object(&mut self, place: &Place<'_>) {
         self.at += 1;
         let mut sibling: Option<Cow<'r, str>> = None;
         loop {
@@ -136,7 +143,7 @@ impl<'r> Reader<'r, '_> {
             }
             let is_value = key.eq_ignore_ascii_case("value");
             let inner = place.then(Step::Key(&key, sibling.as_deref().filter(|_| is_value)));
-            self.value(&inner, depth + 1);
+            self.value(&inner);
             if self.lost {
                 return;
             }
@@ -152,7 +159,7 @@ impl<'r> Reader<'r, '_> {
         raw.map(|raw| decode(&raw).0)
     }
 
-    fn array(&mut self, place: &Place<'_>, depth: usize) {
+    fn array(&mut self, place: &Place<'_>) {
         self.at += 1;
         for index in 0.. {
             self.blank(place);
@@ -162,7 +169,7 @@ impl<'r> Reader<'r, '_> {
                     return;
                 }
                 None => return,
-                _ => self.value(&place.then(Step::Index(index)), depth + 1),
+                _ => self.value(&place.then(Step::Index(index))),
             }
             if self.lost {
                 return;

@@ -102,9 +102,10 @@ fn is_single_byte_text(bytes: &[u8]) -> bool {
 pub(super) fn walk(path: &str, text: &str, visit: &mut dyn FnMut(&Piece<'_>)) {
     let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let layer = Layer { up: None, way: Way::Part(start) };
-    let mut walk = Walk { visit, nesting: 0 };
+    let mut walk = Walk { visit, nesting: 0, depth: 0 };
     let text = &text[start..];
-    let ending = path.rsplit('/').next().unwrap_or(path).rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
+    let file = path.rsplit('/').next().unwrap_or(path);
+    let ending = file.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
     let place = Place::whole();
     match ending.as_str() {
         "md" | "markdown" | "txt" | "adoc" | "rst" => plain::walk(&mut walk, text, &layer, &place, Style::Prose),
@@ -115,8 +116,8 @@ pub(super) fn walk(path: &str, text: &str, visit: &mut dyn FnMut(&Piece<'_>)) {
         "cs" | "js" | "ts" | "py" | "ps1" | "psm1" | "java" | "sql" | "sh" | "csv" | "tsv" | "groovy" | "kt" | "go" | "rs" | "php" => {
             plain::walk(&mut walk, text, &layer, &place, Style::Code);
         }
-        // `.env.local` and the like.
-        _ if path.contains(".env.") => plain::walk(&mut walk, text, &layer, &place, Style::Settings),
+        _ if file.starts_with('.') && Look::at(text) == Look::Plain => plain::walk(&mut walk, text, &layer, &place, Style::Settings),
+        "" if matches!(file, "credentials" | "config" | "netrc") => plain::walk(&mut walk, text, &layer, &place, Style::Settings),
         _ => walk.enter(text, &layer, &place, Style::Code),
     }
 }
@@ -124,7 +125,10 @@ pub(super) fn walk(path: &str, text: &str, visit: &mut dyn FnMut(&Piece<'_>)) {
 /// What all readers share.
 struct Walk<'v> {
     visit: &'v mut dyn FnMut(&Piece<'_>),
+    /// How many texts stand around this one.
     nesting: usize,
+    /// How many arrays and objects stand around this place, in all texts.
+    depth: usize,
 }
 
 impl Walk<'_> {

@@ -19,9 +19,13 @@ fn literals(walk: &mut Walk<'_>, text: &str, layer: &Layer<'_>, place: &Place<'_
     let mut at = 0;
     while let Some(open) = memchr::memchr(b'"', bytes.get(at..).unwrap_or_default()) {
         let start = at + open + 1;
-        let Some((end, escaped)) = closing(bytes, start) else {
-            at = start;
-            continue;
+        let (end, escaped) = match closing(bytes, start) {
+            Ok(closed) => closed,
+            // The quote opened nothing: what stands on the line behind it has been looked at once, which must do.
+            Err(line_end) => {
+                at = line_end;
+                continue;
+            }
         };
         if escaped {
             let (decoded, way) = unescape(&text[start..end], start);
@@ -35,15 +39,16 @@ fn literals(walk: &mut Walk<'_>, text: &str, layer: &Layer<'_>, place: &Place<'_
     }
 }
 
-/// The quote that closes a literal on the same line, and whether quotes in it are escaped.
-fn closing(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
+/// The quote that closes a literal on the same line, and whether quotes in it are escaped; else the end of the line.
+fn closing(bytes: &[u8], start: usize) -> Result<(usize, bool), usize> {
     let mut at = start;
     let mut escaped = false;
     loop {
-        at += memchr::memchr3(b'"', b'\\', b'\n', bytes.get(at..)?)?;
+        let rest = bytes.get(at..).unwrap_or_default();
+        at += memchr::memchr3(b'"', b'\\', b'\n', rest).ok_or(bytes.len())?;
         match bytes[at] {
-            b'"' => return Some((at, escaped)),
-            b'\n' => return None,
+            b'"' => return Ok((at, escaped)),
+            b'\n' => return Err(at),
             _ => {
                 escaped |= bytes.get(at + 1) == Some(&b'"');
                 at += 2;

@@ -3,26 +3,20 @@
 //! No pointer leads into it; the line does.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::Walk;
 use super::place::{Decoder, Layer, Place, Step, Way};
 
 /// Gives out every text, attribute and comment.
 pub(super) fn walk(walk: &mut Walk<'_>, text: &str, layer: &Layer<'_>, place: &Place<'_>) {
-    let mut reader = Reader { walk, text, layer, at: 0 };
-    let mut element: &str = "";
+    let mut reader = Reader { walk, text, layer, at: 0, element: "".into(), named: "".into() };
     while reader.at < text.len() {
-        match next_tag(text, reader.at) {
-            Some(tag) => {
-                reader.content(reader.at..tag, element, place);
-                reader.at = tag;
-                element = reader.tag(element, place);
-            }
-            None => {
-                reader.content(reader.at..text.len(), element, place);
-                return;
-            }
-        }
+        let next = next_tag(text, reader.at);
+        reader.content(reader.at..next.unwrap_or(text.len()), place);
+        let Some(tag) = next else { return };
+        reader.at = tag;
+        reader.tag(place);
     }
 }
 
@@ -39,18 +33,26 @@ struct Reader<'r, 'v> {
     text: &'r str,
     layer: &'r Layer<'r>,
     at: usize,
+    /// What the text that follows is called: the element around it.
+    element: Cow<'r, str>,
+    /// What `name` or `key` of an element before it said: `<setting name="…"><value>`, `<key>…</key><string>`.
+    named: Cow<'r, str>,
 }
 
 impl<'r> Reader<'r, '_> {
     /// Text between tags.
-    fn content(&mut self, range: std::ops::Range<usize>, element: &str, place: &Place<'_>) {
+    fn content(&mut self, range: Range<usize>, place: &Place<'_>) {
         let raw = &self.text[range.clone()];
         let trimmed = raw.trim();
         if trimmed.is_empty() {
             return;
         }
         let start = range.start + (raw.len() - raw.trim_start().len());
-        self.decoded(trimmed, start, element, place);
+        let name = if matches!(self.element.as_ref(), "value" | "string") { self.named.clone() } else { self.element.clone() };
+        self.decoded(trimmed, start, &name, place);
+        if self.element == "key" {
+            self.named = unescape(trimmed, start).0;
+        }
     }
 
     fn decoded(&mut self, raw: &str, start: usize, name: &str, place: &Place<'_>) {
@@ -58,57 +60,62 @@ impl<'r> Reader<'r, '_> {
         if name.is_empty() {
             self.walk.string(&text, way, self.layer, place);
         } else {
-            self.walk.string(&text, way, self.layer, &place.then(Step::Name(local(name))));
+            self.walk.string(&text, way, self.layer, &place.then(Step::Name(name)));
         }
     }
 
-    /// Passes over what begins with `<`, and returns the element whose text follows.
-    fn tag(&mut self, element: &'r str, place: &Place<'_>) -> &'r str {
+    /// Passes over what begins with `<`.
+    fn tag(&mut self, place: &Place<'_>) {
         let rest = &self.text[self.at..];
         for (open, close) in [("<!--", "-->"), ("<![CDATA[", "]]>")] {
             if let Some(inner) = rest.strip_prefix(open) {
                 let length = inner.find(close).unwrap_or(inner.len());
                 let start = self.at + open.len();
-                let name = if open == "<!--" { "" } else { element };
-                let place = place.then(Step::Name(local(name)));
-                self.walk.string(&inner[..length], Way::Part(start), self.layer, &place);
+                let name = if open == "<!--" { "".into() } else { self.element.clone() };
+                self.walk.string(&inner[..length], Way::Part(start), self.layer, &place.then(Step::Name(&name)));
                 self.at = (start + length + close.len()).min(self.text.len());
-                return element;
+                return;
             }
         }
         if rest.starts_with("</") {
             self.at += rest.find('>').map_or(rest.len(), |end| end + 1);
-            return "";
+            self.element = "".into();
+            return;
         }
-        let name_start = usize::from(rest[1..].starts_with(['?', '!'])) + 1;
-        let length = rest[name_start..].find(|c: char| c.is_whitespace() || matches!(c, '>' | '/')).unwrap_or(rest.len() - name_start);
-        let name = &rest[name_start..name_start + length];
-        self.at += name_start + length;
-        self.attributes(place);
-        if name_start > 1 { element } else { name }
+        let declares = rest[1..].starts_with(['?', '!']);
+        let start = usize::from(declares) + 1;
+        let length = rest[start..].find(|c: char| c.is_whitespace() || matches!(c, '>' | '/')).unwrap_or(rest.len() - start);
+        let element = local(&rest[start..start + length]);
+        self.at += start + length;
+        let named = self.attributes(place);
+        if !declares {
+            self.element = named.clone().unwrap_or(Cow::Borrowed(element));
+        }
+        self.named = named.unwrap_or_else(|| std::mem::take(&mut self.named));
     }
 
-    fn attributes(&mut self, place: &Place<'_>) {
+    /// Gives out the attributes. What `name` or `key` says is what the content is called.
+    fn attributes(&mut self, place: &Place<'_>) -> Option<Cow<'r, str>> {
         let mut sibling: Option<Cow<'r, str>> = None;
         loop {
             let rest = &self.text[self.at..];
             let skipped = rest.len() - rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '/' | '?')).len();
             self.at += skipped;
             let rest = &self.text[self.at..];
-            let Some(first) = rest.chars().next() else { return };
+            let Some(first) = rest.chars().next() else { return sibling };
             if first == '>' {
                 self.at += 1;
-                return;
+                return sibling;
             }
             let length = rest.find(|c: char| c.is_whitespace() || matches!(c, '=' | '>' | '/')).unwrap_or(rest.len()).max(first.len_utf8());
             let name = &rest[..length];
             self.at += length;
             let Some((raw, start)) = self.attribute_value() else { continue };
-            if ["key", "name", "id"].iter().any(|key| local(name).eq_ignore_ascii_case(key)) {
+            if ["key", "name"].iter().any(|key| local(name).eq_ignore_ascii_case(key)) {
                 sibling = Some(unescape(raw, start).0);
             }
             let named = sibling.as_deref().filter(|_| local(name).eq_ignore_ascii_case("value"));
-            let name = named.map_or_else(|| name.to_owned(), str::to_owned);
+            let name = named.map_or_else(|| local(name).to_owned(), str::to_owned);
             self.decoded(raw, start, &name, place);
         }
     }

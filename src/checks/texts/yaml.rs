@@ -26,7 +26,7 @@ pub(super) fn looks_like(text: &str) -> bool {
 pub(super) fn walk(walk: &mut Walk<'_>, text: &str, layer: &Layer<'_>, place: &Place<'_>, pointers: Pointers) {
     let stop = place.then(Step::Name(""));
     let place = if pointers == Pointers::Lead { place } else { &stop };
-    let mut reader = Reader { walk, text, layer, place, at: 0, stack: Vec::new() };
+    let mut reader = Reader { walk, text, layer, place, at: 0, stack: Vec::new(), budget: 4 * text.len() };
     while reader.at < text.len() {
         reader.line();
     }
@@ -50,6 +50,8 @@ struct Reader<'r, 'v> {
     place: &'r Place<'r>,
     at: usize,
     stack: Vec<Open<'r>>,
+    /// How many bytes may still be looked at for closing brackets: a text of opening ones must not cost more than itself.
+    budget: usize,
 }
 
 impl<'r> Reader<'r, '_> {
@@ -246,9 +248,11 @@ impl<'r> Reader<'r, '_> {
     }
 
     /// Where the brackets that open at `start` are closed; else the end of the line.
-    fn flow_end(&self, start: usize) -> usize {
+    fn flow_end(&mut self, start: usize) -> usize {
         let (mut depth, mut quote) = (0_usize, None);
-        for (at, byte) in self.text.as_bytes()[start..].iter().enumerate() {
+        let budget = self.budget;
+        for (at, byte) in self.text.as_bytes()[start..].iter().enumerate().take(budget) {
+            self.budget -= 1;
             match (quote, byte) {
                 (Some(open), byte) if byte == open => quote = None,
                 (None, b'"' | b'\'') => quote = Some(byte),

@@ -140,3 +140,36 @@ fn a_catalogue_that_many_have_looked_at_has_no_error() {
     let megabytes = f64::from(u32::try_from(bytes).unwrap()) / 1e6;
     eprintln!("{count} kamelets, {megabytes:.1} MB in {seconds:.3} s: {:.0} MB/s", megabytes / seconds);
 }
+
+/// Texts that are made to cost more than they weigh.
+#[test]
+fn no_text_costs_more_than_its_length() {
+    for (path, part) in [
+        ("a.json", "["),
+        ("a.json", "{\"a\":"),
+        ("a.json", "\\\""),
+        ("a.yaml", "- [\n"),
+        ("a.yaml", "a: 'x\n"),
+        ("a.yaml", "- - - "),
+        ("a.xml", "<a b='"),
+        ("a.xml", "<!--"),
+        ("a.cs", "\"\\\""),
+        ("a.txt", "password"),
+        ("a.txt", "password="),
+        ("a.txt", "://a:b"),
+        ("a.txt", "x.y@kommun.se "),
+        ("a.txt", "anna.svensson@kommun.se"),
+        ("a.csv", "9503121270;"),
+        ("a.txt", "personnr"),
+        ("a.txt", "basic aaaaaaaaa "),
+        ("a.txt", "\\\\"),
+        ("a.txt", ".local"),
+        ("a.txt", "-----BEGIN RSA PRIVATE KEY-----"),
+        ("a.txt", "eyJ"),
+    ] {
+        let text = part.repeat(200_000 / part.len());
+        let start = Instant::now();
+        drop(checked(vec![file(path, text.into_bytes())]));
+        assert!(start.elapsed().as_secs() < 20, "{path}: {part} took {:?}", start.elapsed());
+    }
+}
