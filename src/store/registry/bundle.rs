@@ -8,9 +8,9 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use git2::{Oid, Repository};
+use git2::Oid;
 
-use super::network::alone;
+use super::network::{Cached, alone};
 use crate::error::Code;
 use crate::fail;
 use crate::store::transport::ACCEPTED;
@@ -26,7 +26,7 @@ pub(super) fn is_bundle(path: &Path) -> bool {
 }
 
 /// Brings the bundle's `main` into the repository `cache` as [`ACCEPTED`], unless it is there.
-pub(super) fn import(path: &Path, cache: &Path) -> Result<()> {
+pub(super) fn import(path: &Path, cache: &Cached) -> Result<()> {
     let shown = path.display();
     let doing = || format!("reading the bundle {shown}");
     let mut reader = BufReader::new(File::open(path).with_context(doing)?);
@@ -53,12 +53,12 @@ pub(super) fn import(path: &Path, cache: &Path) -> Result<()> {
         }
     }
     let Some(main) = main else { fail!(Code::InvalidRegistry, "the bundle {shown} has no branch main") };
-    let repository = Repository::open_bare(cache)?;
+    let repository = &cache.repository;
     let is_here = || repository.find_reference(ACCEPTED).ok().and_then(|known| known.target()) == Some(main);
     if is_here() {
         return Ok(());
     }
-    let _alone = alone(cache)?;
+    let _alone = alone(&cache.folder)?;
     if is_here() {
         return Ok(());
     }

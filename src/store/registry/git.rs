@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
 
 use super::content::{Collector, Content, object_id};
+use super::network::Cached;
 use super::{Listed, MAX_LISTED_DEPTH, Source};
 use crate::error::{Code, Failure};
 use crate::fail;
@@ -48,8 +49,8 @@ pub struct GitTree {
 
 impl GitTree {
     /// Opens a cache repository at the `main` that was accepted.
-    pub(super) fn cached(path: &Path, used: FileLock, supply: Option<Box<dyn Supply>>) -> Result<Self> {
-        let repository = Repository::open_bare(path).with_context(|| format!("opening the cache {}", path.display()))?;
+    pub(super) fn cached(cache: Cached, supply: Option<Box<dyn Supply>>) -> Result<Self> {
+        let Cached { repository, used, .. } = cache;
         let (main, root) = tip(&repository, ACCEPTED)?;
         Ok(Self { repository, main, root, supply, _used: Some(used) })
     }

@@ -185,9 +185,9 @@ impl Registry {
 
     fn open_remote(address: &Address, options: &Options, visit: &Visit) -> Result<Self> {
         let notes = Notes::default();
-        let (cache, used) = Remote::cache(address, options)?;
-        let remote = Remote::open(address, &cache, options, Rc::clone(&notes))?;
-        let source: Box<dyn Source> = Box::new(GitTree::cached(&cache, used, Some(Box::new(remote)))?);
+        let cache = Remote::cache(address, options)?;
+        let remote = Remote::open(address, &cache.folder, options, visit.newest, Rc::clone(&notes))?;
+        let source: Box<dyn Source> = Box::new(GitTree::cached(cache, Some(Box::new(remote)))?);
         Self::read(address, source, Some(address.key()), options, visit, notes)
     }
 
@@ -372,9 +372,9 @@ fn local(path: &Path, options: &Options) -> Result<(Box<dyn Source>, Option<Stri
         if !bundle::is_bundle(path) {
             fail!(Code::InvalidRegistry, "{shown} is neither a Git bundle nor a directory");
         }
-        let (cache, used) = network::cache_repository(options, &key, "")?;
+        let cache = network::cache_repository(options, &key, "")?;
         bundle::import(path, &cache)?;
-        let source = GitTree::cached(&cache, used, None)?;
+        let source = GitTree::cached(cache, None)?;
         remember(&source, &key, options)?;
         return Ok((Box::new(source), Some(key)));
     }

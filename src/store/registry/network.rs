@@ -2,7 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use anyhow::{Context as _, Result};
 use git2::{ErrorCode, ObjectType, Oid, Repository};
@@ -19,20 +20,46 @@ use crate::store::memory::{Memory, file_name_of};
 use crate::store::objects::{Objects, torn_pack};
 use crate::store::transport::{ACCEPTED, EngineChoice, History, INCOMING, Job, Transport, Wanted, engine};
 
-/// A cache repository and the way to its server.
+/// A cache repository, in `folder`, and the way to its server.
 pub(super) struct Remote {
-    repository: PathBuf,
+    folder: PathBuf,
+    repository: Repository,
     address: Address,
     memory: Memory,
     options: Options,
-    engine: RefCell<Option<Rc<dyn Transport>>>,
+    engine: RefCell<Engine>,
     notes: Notes,
     /// Whether this run has asked for the newest `main` already.
     updated: Cell<bool>,
 }
 
+/// Who asks the server.
+enum Engine {
+    /// Nobody was needed yet.
+    Unknown,
+    /// Git is being asked for its version, while other things are made ready.
+    Sought(JoinHandle<Found>),
+    Known(Arc<dyn Transport>),
+}
+
+type Found = Result<(Arc<dyn Transport>, Vec<String>), Failure>;
+
+/// A cache repository, held against cleaning.
+pub(super) struct Cached {
+    pub(super) folder: PathBuf,
+    pub(super) repository: Repository,
+    pub(super) used: FileLock,
+}
+
+impl Engine {
+    fn sought(choice: &EngineChoice) -> Self {
+        let choice = choice.clone();
+        std::thread::Builder::new().spawn(move || engine(&choice)).map_or(Self::Unknown, Self::Sought)
+    }
+}
+
 /// Makes the cache repository of a key where there is none, and holds it against cleaning.
-pub(super) fn cache_repository(options: &Options, key: &str, suffix: &str) -> Result<(PathBuf, FileLock)> {
+pub(super) fn cache_repository(options: &Options, key: &str, suffix: &str) -> Result<Cached> {
     let Some(cache) = &options.cache_dir else {
         fail!(Code::Io, "there is no home directory for the cache: set HOME or FORUM_CACHE_DIR");
     };
@@ -42,17 +69,19 @@ pub(super) fn cache_repository(options: &Options, key: &str, suffix: &str) -> Re
     let path = folder.join(&name);
     let lock = folder.join(format!("{name}.lock"));
     let used = FileLock::shared(&lock, &|| ())?;
-    if is_sound(&path) {
-        return Ok((path, used));
+    if let Some(repository) = sound(&path) {
+        return Ok(Cached { folder: path, repository, used });
     }
     drop(used);
     make_anew(&path, &lock)?;
-    Ok((path, FileLock::shared(&lock, &|| ())?))
+    let used = FileLock::shared(&lock, &|| ())?;
+    let repository = Repository::open_bare(&path).with_context(|| format!("opening the cache {}", path.display()))?;
+    Ok(Cached { folder: path, repository, used })
 }
 
-/// Whether git and libgit2 can work with a cache repository, as far as can be told at a glance.
-fn is_sound(path: &Path) -> bool {
-    let Ok(repository) = Repository::open_bare(path) else { return false };
+/// A cache repository that git and libgit2 can work with, as far as can be told at a glance.
+fn sound(path: &Path) -> Option<Repository> {
+    let repository = Repository::open_bare(path).ok()?;
     // libgit2 needs no HEAD and minds no setting that it does not ask for; git does.
     let head = std::fs::read(path.join("HEAD")).is_ok_and(|head| head.starts_with(b"ref: refs/"));
     let settings = repository.config().is_ok_and(|config| config.get_bool("core.bare").unwrap_or(false));
@@ -60,13 +89,14 @@ fn is_sound(path: &Path) -> bool {
         Ok(_) => tip(&repository, name).is_ok(),
         Err(error) => error.code() == ErrorCode::NotFound,
     };
-    head && settings && [INCOMING, ACCEPTED].into_iter().all(is_whole)
+    let is_sound = head && settings && [INCOMING, ACCEPTED].into_iter().all(is_whole);
+    is_sound.then_some(repository)
 }
 
 /// Makes a cache repository, instead of one that is damaged: all in it can be had again.
 fn make_anew(path: &Path, lock: &Path) -> Result<()> {
     let _alone = FileLock::exclusive(lock, &|| ())?;
-    if is_sound(path) {
+    if sound(path).is_some() {
         return Ok(());
     }
     if path.exists() {
@@ -93,12 +123,13 @@ pub(super) fn alone(repository: &Path) -> Result<FileLock> {
 
 impl Remote {
     /// The cache repository of an address; the built-in engine cannot fill a partial one, and has its own.
-    pub(super) fn cache(address: &Address, options: &Options) -> Result<(PathBuf, FileLock)> {
+    pub(super) fn cache(address: &Address, options: &Options) -> Result<Cached> {
         let suffix = if options.engine == EngineChoice::Builtin { "-builtin" } else { "" };
         cache_repository(options, &address.key(), suffix)
     }
 
-    pub(super) fn open(address: &Address, repository: &Path, options: &Options, notes: Notes) -> Result<Self> {
+    /// The remote whose copy lies in `folder`. A server that will be asked for the newest state is asked `soon`.
+    pub(super) fn open(address: &Address, folder: &Path, options: &Options, soon: bool, notes: Notes) -> Result<Self> {
         let Some(state) = &options.state_dir else {
             fail!(Code::Io, "there is no home directory to remember registries in: set HOME or FORUM_STATE_DIR");
         };
@@ -106,27 +137,29 @@ impl Remote {
         if address.is_plain_http_off_loopback() {
             notes.borrow_mut().push(format!("warning: {address} is not encrypted: anybody on the way can read and change what comes"));
         }
+        let engine = if soon && !options.offline { Engine::sought(&options.engine) } else { Engine::Unknown };
+        let repository = Repository::open_bare(folder).with_context(|| format!("opening the cache {}", folder.display()))?;
         let remote = Self {
-            repository: repository.to_owned(),
+            folder: folder.to_owned(),
+            repository,
             address: address.clone(),
             memory,
             options: options.clone(),
-            engine: RefCell::default(),
+            engine: RefCell::new(engine),
             notes,
             updated: Cell::new(false),
         };
-        if remote.accepted()?.is_none() {
+        if remote.accepted().is_none() {
             remote.update(true)?;
         }
         Ok(remote)
     }
 
-    fn accepted(&self) -> Result<Option<Oid>> {
-        let repository = Repository::open_bare(&self.repository)?;
-        Ok(repository.find_reference(ACCEPTED).ok().and_then(|main| main.target()))
+    fn accepted(&self) -> Option<Oid> {
+        self.repository.find_reference(ACCEPTED).ok()?.target()
     }
 
-    fn engine(&self) -> Result<Rc<dyn Transport>> {
+    fn engine(&self) -> Result<Arc<dyn Transport>> {
         if self.options.offline {
             let failure = Failure::new(
                 Code::Offline,
@@ -134,23 +167,18 @@ impl Remote {
             );
             return Err(failure.hint("run the same command once without --offline").into());
         }
-        let mut known = self.engine.borrow_mut();
-        if let Some(engine) = &*known {
-            return Ok(Rc::clone(engine));
-        }
-        let (engine, notes) = engine(&self.options.engine)?;
+        let (engine, notes) = match self.engine.replace(Engine::Unknown) {
+            Engine::Known(engine) => (engine, Vec::new()),
+            Engine::Sought(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?,
+            Engine::Unknown => engine(&self.options.engine)?,
+        };
         self.notes.borrow_mut().extend(notes);
-        Ok(Rc::clone(known.insert(engine.into())))
+        self.engine.replace(Engine::Known(Arc::clone(&engine)));
+        Ok(engine)
     }
 
     fn job<'a>(&'a self, progress: &'a dyn Fn(&str)) -> Job<'a> {
-        Job {
-            repository: &self.repository,
-            address: &self.address,
-            timeout: self.options.timeout,
-            terminal: self.options.terminal,
-            progress,
-        }
+        Job { repository: &self.folder, address: &self.address, timeout: self.options.timeout, terminal: self.options.terminal, progress }
     }
 
     fn tell(&self, phase: &str) {
@@ -160,8 +188,8 @@ impl Remote {
     /// Brings the newest `main`; a first time that another run has just done is not done again.
     fn update(&self, first: bool) -> Result<()> {
         let engine = self.engine()?;
-        let _alone = alone(&self.repository)?;
-        let accepted = self.accepted()?;
+        let _alone = alone(&self.folder)?;
+        let accepted = self.accepted();
         if first && accepted.is_some() {
             return Ok(());
         }
@@ -169,23 +197,22 @@ impl Remote {
         self.tell("asking for the newest state");
         let notes = engine.fetch_main(&self.job(&|phase| self.tell(phase)), history).map_err(|error| self.blame(error))?;
         self.notes.borrow_mut().extend(notes);
-        let repository = Repository::open_bare(&self.repository)?;
-        let Some(new) = repository.find_reference(INCOMING).ok().and_then(|main| main.target()) else {
+        let Some(new) = self.repository.find_reference(INCOMING).ok().and_then(|main| main.target()) else {
             fail!(Code::InvalidRegistry, "{} has no branch main", self.address);
         };
         if let Some(seen) = self.memory.main()?
             && !self.options.accept_rewrite
         {
-            self.require_descent(&*engine, &repository, new, seen)?;
+            self.require_descent(&*engine, new, seen)?;
         }
-        repository.reference(ACCEPTED, new, true, "fetched")?;
+        self.repository.reference(ACCEPTED, new, true, "fetched")?;
         self.updated.set(true);
         self.memory.set_main(new)
     }
 
     /// Not the server is to blame where git stumbled over a damaged cache.
     fn blame(&self, error: anyhow::Error) -> anyhow::Error {
-        match torn_pack(&self.repository) {
+        match torn_pack(&self.folder) {
             None => error,
             Some(pack) => Failure::new(Code::Integrity, format!("the cache of {} is damaged: {}", self.address, pack.display()))
                 .hint("forum cache clean")
@@ -193,12 +220,11 @@ impl Remote {
         }
     }
 
-    fn require_descent(&self, engine: &dyn Transport, repository: &Repository, new: Oid, seen: Oid) -> Result<()> {
-        let mut descends = descends(&Objects::of(repository)?, new, seen);
+    fn require_descent(&self, engine: &dyn Transport, new: Oid, seen: Oid) -> Result<()> {
+        let mut descends = descends(&Objects::of(&self.repository)?, new, seen);
         if descends == Descent::Unknown {
             engine.fetch_main(&self.job(&|phase| self.tell(phase)), History::Commits).map_err(|error| self.blame(error))?;
-            let fresh = Repository::open_bare(&self.repository)?;
-            descends = self::descends(&Objects::of(&fresh)?, new, seen);
+            descends = self::descends(&Objects::of(&self.repository)?, new, seen);
         }
         if descends == Descent::Yes { Ok(()) } else { Err(rewritten(&self.address.to_string(), new, seen).into()) }
     }
@@ -249,10 +275,10 @@ pub(super) fn descends(objects: &Objects<'_>, new: Oid, old: Oid) -> Descent {
 impl Supply for Remote {
     fn bring(&self, ids: &[ObjectId], wanted: Wanted) -> Result<()> {
         let engine = self.engine()?;
-        let _alone = alone(&self.repository)?;
+        let _alone = alone(&self.folder)?;
         // Another run may have brought them while this one waited.
-        let repository = Repository::open_bare(&self.repository)?;
-        let odb = repository.odb()?;
+        let odb = self.repository.odb()?;
+        odb.refresh()?;
         let mut missing = Vec::new();
         for id in ids {
             if !odb.exists(Oid::from_bytes(id.as_bytes())?) {

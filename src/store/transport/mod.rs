@@ -13,6 +13,7 @@ pub mod system;
 pub(super) mod wording;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Failure;
@@ -91,7 +92,7 @@ pub enum Wanted {
 }
 
 /// Fetches into a cache repository. The notes returned are for the user, once.
-pub trait Transport {
+pub trait Transport: Send + Sync {
     /// The word for messages.
     fn name(&self) -> &'static str;
 
@@ -112,15 +113,15 @@ pub trait Transport {
 ///
 /// # Errors
 /// [`crate::error::Code::Usage`] where a named program is no git of 2.36 or newer.
-pub fn engine(choice: &EngineChoice) -> Result<(Box<dyn Transport>, Vec<String>), Failure> {
+pub fn engine(choice: &EngineChoice) -> Result<(Arc<dyn Transport>, Vec<String>), Failure> {
     match choice {
-        EngineChoice::Builtin => Ok((Box::new(builtin::Builtin), Vec::new())),
-        EngineChoice::Program(path) => Ok((Box::new(system::Git::at(path)?), Vec::new())),
+        EngineChoice::Builtin => Ok((Arc::new(builtin::Builtin), Vec::new())),
+        EngineChoice::Program(path) => Ok((Arc::new(system::Git::at(path)?), Vec::new())),
         EngineChoice::System => match system::Git::at(Path::new("git")) {
-            Ok(git) => Ok((Box::new(git), Vec::new())),
+            Ok(git) => Ok((Arc::new(git), Vec::new())),
             Err(why) => {
                 let note = format!("{}; the built-in engine is used, which reads over http(s) and does not publish", why.message);
-                Ok((Box::new(builtin::Builtin), vec![note]))
+                Ok((Arc::new(builtin::Builtin), vec![note]))
             }
         },
     }
