@@ -202,7 +202,7 @@ const RULES: &[Rule] = &[
     Rule {
         id: id::CONFLICT_MARKERS,
         severity: Severity::Error,
-        what: "No file has conflict markers of a merge.",
+        what: "No file has conflict markers of a merge, or was left by an update that waits for a person.",
         why: "A file that two people's changes stand in at once is nobody's version, and most programs cannot read it.",
         source: "Format: https://git-scm.com/docs/git-merge, \"How conflicts are presented\".",
         mend: "settle the conflict; where the text is about merges, waive the rule for the file",

@@ -3,6 +3,7 @@
 
 use super::super::finding::{Finding, line_of};
 use super::super::rules::id;
+use crate::model::update::{CONFLICTS, THEIRS};
 
 /// Files that hold private keys, whatever else is in them.
 const KEY_CONTAINERS: [&str; 10] = ["pfx", "p12", "jks", "keystore", "jceks", "bks", "ppk", "kdbx", "p8", "snk"];
@@ -13,6 +14,19 @@ pub(super) fn by_name(path: &str) -> Option<Finding> {
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     let named = matches!(name.as_str(), "id_rsa" | "id_dsa" | "id_ecdsa" | "id_ed25519");
     (named || KEY_CONTAINERS.contains(&ending)).then(|| Finding::new(id::KEY_CONTAINER, "is a container for private keys").at(path))
+}
+
+/// A file that `forum update` laid beside another for a person to choose from.
+pub(super) fn left_beside(path: &str) -> Option<Finding> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let is_left = [THEIRS, CONFLICTS].into_iter().any(|word| {
+        let behind = name.split_once(&format!(".{word}-")).map(|(_, behind)| behind);
+        behind.is_some_and(|behind| behind.split('.').take(2).filter(|part| part.parse::<u64>().is_ok()).count() == 2)
+    });
+    is_left.then(|| {
+        let finding = Finding::new(id::CONFLICT_MARKERS, "was left by an update that a person has to end").at(path);
+        finding.help("settle what disagrees, remove this file, then: forum update --continue")
+    })
 }
 
 /// Lines that a merge left in the file.
@@ -72,6 +86,21 @@ mod tests {
             [("a/cert.PFX", true), ("x.p12", true), ("truststore.jks", true), ("id_rsa", true), ("cert.pem", false), ("id_rsa.pub", false)]
         {
             assert_eq!(by_name(path).is_some(), is, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_an_update_left_is_known_by_its_name() {
+        for (path, is) in [
+            ("a/logo.theirs-1.3.0.png", true),
+            (".env.theirs-1.3.0-rc.1", true),
+            ("a/p.json.conflicts-1.3.0.json", true),
+            ("a/p.json.conflicts-1.3.0-2.json", true),
+            ("docs/all.theirs-and-ours.md", false),
+            ("theirs-1.3.0.md", false),
+            ("a.theirs-1.3.0/b.md", false),
+        ] {
+            assert_eq!(left_beside(path).is_some(), is, "{path}");
         }
     }
 

@@ -44,6 +44,7 @@ pub(super) fn check(files: &[ContentFile], no_personal_data: bool, findings: &mu
     for file in files.iter().filter(|file| !is_lfs_pointer(&file.bytes)) {
         let path = file.path.as_str();
         findings.extend(kind::by_name(path));
+        findings.extend(kind::left_beside(path));
         findings.extend(in_name(path));
         match text_of(&file.bytes) {
             Some(text) => {

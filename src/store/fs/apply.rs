@@ -7,6 +7,7 @@
 //! No progress is written down. Whether a step is done shows in the directories: a staged entry with the
 //! inode of the journal has not been put in its place yet, a removed one lies in `old`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -210,15 +211,20 @@ impl Change<'_> {
         if self.journal.operations.len() > 16 && self.journal.areas.is_empty() && self.forum.sync_file_system()? {
             return Ok(());
         }
-        for number in 0..self.journal.operations.len() {
-            let above = self.journal.operations[number].target.parent();
-            if above.is_some_and(|above| !matches!(self.workspace.find_below(&above), Ok(Some(_)))) {
+        let (mut parents, mut areas) = (BTreeSet::new(), BTreeSet::new());
+        for (number, operation) in self.journal.operations.iter().enumerate() {
+            let above = operation.target.parent();
+            if above.as_ref().is_some_and(|above| !matches!(self.workspace.find_below(above), Ok(Some(_)))) {
                 continue;
             }
             let step = self.step(number)?;
-            step.parent.sync()?;
-            step.stage.sync()?;
-            step.old.sync()?;
+            if parents.insert(above) {
+                step.parent.sync()?;
+            }
+            if areas.insert(operation.area) {
+                step.stage.sync()?;
+                step.old.sync()?;
+            }
         }
         Ok(())
     }
