@@ -3,6 +3,7 @@
 mod apply;
 pub mod atomic;
 pub mod dir;
+mod entry;
 mod faults;
 pub mod journal;
 pub mod lock;
