@@ -126,7 +126,7 @@ pub(super) fn full_id(context: &Context, way: &Way, typed: &IdOrName) -> Result<
         IdOrName::Id(id) => Ok(id.clone()),
         IdOrName::Short(_) => {
             refuse_offline(context)?;
-            way.open(context, Vec::new())?.find(typed)
+            way.open(context, Vec::new())?.find(typed, &|id| format!("forum show {id}"))
         }
     }
 }

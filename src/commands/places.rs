@@ -264,8 +264,8 @@ impl<'a> Places<'a> {
         Ok(self.urls.get(name).is_some_and(|url| self.is_at(url, &address.to_string())))
     }
 
-    /// The component that a person means, and its registry, which is written down when it is new.
-    pub(super) fn find(&mut self, typed: &IdOrName, workspace: &mut Workspace) -> Result<(ComponentId, String)> {
+    /// The component that a person means in `forum COMMAND ID`, and its registry, which is written down when it is new.
+    pub(super) fn find(&mut self, command: &str, typed: &IdOrName, workspace: &mut Workspace) -> Result<(ComponentId, String)> {
         let known = match typed {
             IdOrName::Id(id) => workspace.file.components.get(id).and_then(|entry| entry.registry.clone()),
             IdOrName::Short(_) => None,
@@ -276,7 +276,8 @@ impl<'a> Places<'a> {
             return Err(contradiction(&typed.to_string(), entry, flag).into());
         }
         let name = known.map_or_else(|| self.default(), Ok)?;
-        let id = self.open(&name)?.find(typed)?;
+        let flag = self.context.registry.as_ref().map(|flag| format!(" --registry {flag}")).unwrap_or_default();
+        let id = self.open(&name)?.find(typed, &|id| format!("forum {command} {id}{flag}"))?;
         // A short name tells only now which entry is meant.
         if let Some(entry) = workspace.file.components.get(&id).and_then(|entry| entry.registry.clone()).filter(|entry| *entry != name) {
             return Err(contradiction(&id.to_string(), &entry, &name).into());

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::model::escape::escape_line;
 use crate::model::id::ComponentId;
-use crate::model::search::{Document, Query, Synonyms};
+use crate::model::search::{Document, Hit, Query, Synonyms};
 use crate::store::registry::Registry;
 use crate::ui::Report;
 
@@ -109,7 +109,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
         match one(&mut places, &text, &query, args.limit) {
             Ok((name, hits)) if searched.insert(name.clone()) => {
                 total += hits.total;
-                found.extend(hits.best.into_iter().map(|(score, document)| (score, document, name.clone())));
+                found.extend(hits.best.into_iter().map(|(hit, document)| (hit, document, name.clone())));
             }
             Ok(_) => {}
             Err(error) => failed.push(error),
@@ -122,7 +122,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     for error in &failed {
         context.ui.say(&format!("warning: left out: {}", Failure::of(error)));
     }
-    found.sort_by(|(score_a, a, _), (score_b, b, _)| score_b.cmp(score_a).then(b.adopters.cmp(&a.adopters)).then(a.id.cmp(&b.id)));
+    found.sort_by(|(hit_a, a, _), (hit_b, b, _)| hit_a.order().cmp(&hit_b.order()).then(a.id.cmp(&b.id)));
     let results = found.into_iter().take(args.limit).map(|(_, document, registry)| row(document, registry)).collect();
     if total == 0 {
         context.ui.say("nothing was found\n  try: fewer or shorter words\n  try: forum registry refresh");
@@ -131,9 +131,9 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// What one registry has: the best with their scores, and how many match.
+/// What one registry has: the best, and how many match.
 struct Hits {
-    best: Vec<(u32, Document)>,
+    best: Vec<(Hit, Document)>,
     total: usize,
 }
 
@@ -150,7 +150,7 @@ fn search(registry: &Registry, query: &Query, limit: usize) -> Result<Hits> {
         let index = registry.search_index()?;
         let hits = index.search(query, &synonyms);
         let documents = index.best(&hits, limit)?;
-        Ok(Hits { best: hits.iter().map(|hit| hit.score).zip(documents).collect(), total: hits.len() })
+        Ok(Hits { total: hits.len(), best: hits.into_iter().zip(documents).collect() })
     };
     once().or_else(|error| {
         if Failure::of(&error).code != Code::Internal {

@@ -102,6 +102,11 @@ pub fn yank(context: &Context, args: &Yank) -> Result<Outcome> {
     Ok(args.destination.finish(context, "registry yank", &what, (&id, Some(version.to_string()), &branch), sent))
 }
 
+/// What to type to look at a component.
+fn shown(id: &ComponentId) -> String {
+    format!("forum show {id}")
+}
+
 /// Runs `forum registry deprecate`.
 ///
 /// # Errors
@@ -118,7 +123,7 @@ pub fn deprecate(context: &Context, args: &Deprecate) -> Result<Outcome> {
             if *instead == id {
                 return Err(Failure::new(Code::Usage, format!("{id} cannot replace itself")).into());
             }
-            registry.find(&IdOrName::Id(instead.clone()))?;
+            registry.find(&IdOrName::Id(instead.clone()), &shown)?;
         }
         let same = |old: &crate::model::index::Deprecated| old.reason == args.reason && old.replaced_by == args.replaced_by;
         if index.deprecated.as_ref().is_some_and(same) {
@@ -138,7 +143,7 @@ fn refuse_empty(reason: Option<&str>) -> Result<()> {
 }
 
 fn open(registry: &Registry, id: &ComponentId) -> Result<(IndexFile, IndexDocument)> {
-    registry.find(&IdOrName::Id(id.clone()))?;
+    registry.find(&IdOrName::Id(id.clone()), &shown)?;
     let bytes = registry.index_bytes(id)?.unwrap_or_default();
     let document = IndexDocument::parse(id, &bytes)?;
     Ok((document.read()?, document))

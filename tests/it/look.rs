@@ -135,7 +135,8 @@ fn show_is_one_page_to_decide_on() {
     assert!(!page.both().contains('\u{1b}'), "{page}");
     assert!(sandbox.run(&ws, &["show", "pupil-system@1.2.0", "--readme"]).ok().stdout.starts_with("# version 1.2.0"));
     sandbox.run(&ws, &["show", "pupil-system@9.9.9", "--json"]).fails(1, "not-found");
-    sandbox.run(&ws, &["show", "pupil-sistem", "--json"]).fails(1, "not-found");
+    let near = sandbox.run(&ws, &["show", "pupil-sistem", "--json"]).fails(1, "not-found");
+    assert!(near.contains("forum show goteborg/pupil-system"), "{near}");
     drop(http);
     let run = sandbox.run(&ws, &["show", "pupil-system", "--json"]).ok();
     assert!(run.stderr.contains("last refresh"), "{run}");

@@ -148,7 +148,7 @@ fn wish(context: &Context, args: &Args, typed: &[Word], workspace: &mut Workspac
     }
     let mut named = Vec::new();
     for (typed, requirement) in typed {
-        let (id, registry) = places.find(typed, workspace)?;
+        let (id, registry) = places.find("fetch", typed, workspace)?;
         let old = workspace.file.components.get(&id).cloned().unwrap_or_default();
         let version = match (requirement.clone(), old.version.clone()) {
             (Some(requirement), _) | (None, Some(requirement)) => requirement,

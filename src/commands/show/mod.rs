@@ -121,7 +121,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let (typed, version) = parse(&args.id)?;
     let mut workspace = open_workspace(context)?;
     let mut places = Places::looking(context, &workspace, vec![typed.clone()])?;
-    let (id, name) = places.find(&typed, &mut workspace)?;
+    let (id, name) = places.find("show", &typed, &mut workspace)?;
     let registry = places.open(&name)?;
     let index = registry.index(&id)?.with_context(|| format!("reading the index of {id}"))?;
     let record = pick(&index, version.as_ref())?;

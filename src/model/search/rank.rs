@@ -1,5 +1,7 @@
 //! Which documents match, and in which order.
 
+use std::cmp::Reverse;
+
 use memchr::memmem;
 
 use super::file::{Column, Content, Damaged, Field, ITEM, SearchIndex, WORD};
@@ -16,12 +18,22 @@ pub struct Hit {
     pub score: u32,
     /// How many organisations use it: the order among those that match equally well.
     pub adopters: u32,
+    /// How long its title is, where words were typed: the shorter, the more of it they are. Next in the order.
+    pub title: usize,
     /// Where it is, for [`SearchIndex::document`].
     pub position: usize,
 }
 
+impl Hit {
+    /// What it is sorted by, between registries too.
+    #[must_use]
+    pub const fn order(&self) -> (Reverse<u32>, Reverse<u32>, usize) {
+        (Reverse(self.score), Reverse(self.adopters), self.title)
+    }
+}
+
 impl SearchIndex {
-    /// All documents that match, best first; of equally good ones those that more organisations use.
+    /// All documents that match, best first; of equally good ones those that more organisations use, then those with shorter titles.
     #[must_use]
     pub fn search(&self, query: &Query, synonyms: &Synonyms) -> Vec<Hit> {
         let terms = terms(&query.words, synonyms);
@@ -40,8 +52,11 @@ impl SearchIndex {
         self.raise_typed_ids(&query.words, &mut scores);
         let filter = Filter::new(self, query);
         let found = scores.into_iter().enumerate().filter(|(position, score)| *score > 0 && filter.lets_pass(*position));
-        let mut hits: Vec<_> = found.map(|(position, score)| Hit { score, adopters: self.adopters(position), position }).collect();
-        hits.sort_unstable_by_key(|hit| (std::cmp::Reverse((hit.score, hit.adopters)), hit.position));
+        let titles = self.column(Content::Plain(Field::Title));
+        let title = |position| if terms.is_empty() { 0 } else { titles.get(position).len() };
+        let hit = |(position, score)| Hit { score, adopters: self.adopters(position), title: title(position), position };
+        let mut hits: Vec<_> = found.map(hit).collect();
+        hits.sort_unstable_by_key(|hit| (hit.order(), hit.position));
         hits
     }
 

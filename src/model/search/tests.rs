@@ -124,7 +124,7 @@ fn every_word_must_be_somewhere() {
 }
 
 #[test]
-fn the_field_decides_then_the_whole_word_then_adopters_then_the_id() {
+fn the_field_decides_then_the_whole_word_then_adopters_then_the_shorter_title() {
     let mut in_summary = document("xx/in-summary", "A");
     in_summary.card.summary = "Pupil".to_owned();
     in_summary.adopters = 99;
@@ -145,12 +145,14 @@ fn the_field_decides_then_the_whole_word_then_adopters_then_the_id() {
         document("xx/prefix-b", "Pupils"),
         document("xx/prefix-a", "Pupils"),
         prefix_in_title,
+        document("xx/a-long", "The pupil in the city"),
         document("xx/exact", "The pupil"),
         both,
     ];
     let expected = [
         "xx/prefix-and-word",
         "xx/exact",
+        "xx/a-long",
         "xx/prefix-popular",
         "xx/prefix-a",
         "xx/prefix-b",

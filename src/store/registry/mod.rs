@@ -303,11 +303,11 @@ impl Registry {
         self.source.read(&format!("index/{id}.toml").parse()?, MAX_BYTES as u64)
     }
 
-    /// The full id of what a person typed.
+    /// The full id of what a person typed; `again` is what to type with another one.
     ///
     /// # Errors
     /// [`Code::NotFound`] with names that are near, [`Code::Ambiguous`] with all that have the short name.
-    pub fn find(&self, typed: &IdOrName) -> Result<ComponentId> {
+    pub fn find(&self, typed: &IdOrName, again: &dyn Fn(&ComponentId) -> String) -> Result<ComponentId> {
         if let IdOrName::Id(id) = typed
             && self.has(id)
         {
@@ -324,12 +324,12 @@ impl Registry {
                 let mut near: Vec<_> = ids.iter().map(|id| (nearness(typed, id), id)).filter(|(n, _)| *n > 0.75).collect();
                 near.sort_by(|a, b| b.0.total_cmp(&a.0));
                 let failure = Failure::new(Code::NotFound, format!("the registry {} has no component {typed}", self.file.name));
-                Err(near.iter().take(3).fold(failure, |failure, (_, id)| failure.hint(format!("forum fetch {id}"))).into())
+                Err(near.iter().take(3).fold(failure, |failure, (_, id)| failure.hint(again(id))).into())
             }
             several => {
                 let names: Vec<_> = several.iter().map(ToString::to_string).collect();
                 let failure = Failure::new(Code::Ambiguous, format!("several owners have `{typed}`: {}", names.join(", ")));
-                Err(names.iter().fold(failure, |failure, id| failure.hint(format!("forum fetch {id}"))).into())
+                Err(several.iter().fold(failure, |failure, id| failure.hint(again(id))).into())
             }
         }
     }
