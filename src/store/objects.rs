@@ -46,13 +46,12 @@ impl<'r> Objects<'r> {
     /// # Errors
     /// What is wrong with it; also content that is not what the name says.
     pub(super) fn read(&self, oid: Oid) -> Result<(ObjectType, Vec<u8>), Error> {
-        let (kind, bytes) = match self.loose(oid)? {
-            None => {
-                let object = self.odb.read(oid)?;
-                (object.kind(), object.data().to_vec())
-            }
-            Some(file) => Loose::read(file)?,
+        let Some(file) = self.loose(oid)? else {
+            // libgit2 holds the content against the name by itself (GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION).
+            let object = self.odb.read(oid)?;
+            return Ok((object.kind(), object.data().to_vec()));
         };
+        let (kind, bytes) = Loose::read(file)?;
         if Oid::hash_object(kind, &bytes)? == oid { Ok((kind, bytes)) } else { Err(damaged("its content is another")) }
     }
 
@@ -161,5 +160,29 @@ mod tests {
         }
         fs::write(&path, &whole).expect("written");
         assert!(objects.read(Oid::ZERO_SHA1).is_err() && objects.header(Oid::ZERO_SHA1).is_err());
+    }
+
+    #[test]
+    fn content_in_a_pack_under_another_name_is_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let repository = Repository::init_bare(dir.path()).expect("made");
+        let oid = repository.blob(b"content\n").expect("written");
+        let mut builder = repository.packbuilder().expect("a builder");
+        builder.insert_object(oid, None).expect("packed");
+        builder.write(&dir.path().join("objects/pack"), 0o644).expect("written");
+        fs::remove_dir_all(dir.path().join("objects").join(&oid.to_string()[..2])).expect("removed");
+        let read = |name| Objects::of(&Repository::open_bare(dir.path()).expect("opened")).expect("opened").read(name);
+        assert_eq!(read(oid).expect("whole"), (ObjectType::Blob, b"content\n".to_vec()));
+
+        let packs = fs::read_dir(dir.path().join("objects/pack")).expect("listed");
+        let index = packs.map(|entry| entry.expect("listed").path()).find(|path| path.extension().is_some_and(|end| end == "idx"));
+        let index = index.expect("an index");
+        let mut bytes = fs::read(&index).expect("read");
+        let at = memchr::memmem::find(&bytes, oid.as_bytes()).expect("named in the index");
+        bytes[at + 19] ^= 1;
+        let forged = Oid::from_bytes(&bytes[at..at + 20]).expect("twenty bytes");
+        fs::remove_file(&index).expect("removed");
+        fs::write(&index, &bytes).expect("written");
+        read(forged).expect_err("its content is another");
     }
 }
