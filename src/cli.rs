@@ -29,8 +29,9 @@ use crate::ui::{ColorChoice, Talk, Ui};
 #[command(name = "forum", version, propagate_version = true)]
 struct Cli {
     /// Work in this directory
-    #[arg(short = 'C', long, global = true, value_name = "DIR")]
-    directory: Option<PathBuf>,
+    // Its name differs from those of the commands' own arguments, which clap would take for it.
+    #[arg(short = 'C', long = "directory", global = true, value_name = "DIR")]
+    work_in: Option<PathBuf>,
     /// The registry: a name, a URL or a path
     #[arg(long, global = true, value_name = "NAME|URL|PATH", allow_hyphen_values = true)]
     registry: Option<String>,
@@ -46,7 +47,7 @@ struct Cli {
     /// Answer with one JSON object
     #[arg(long, global = true)]
     json: bool,
-    /// Say nothing but errors
+    /// Give the answer and errors, and say nothing else
     #[arg(short, long, global = true)]
     quiet: bool,
     /// Say more
@@ -112,6 +113,15 @@ impl Command {
         }
     }
 
+    /// `-C` makes a directory for `fetch` and `new` alone (details, "Paths and places").
+    fn require_directory(&self, context: &Context) -> Result<()> {
+        if context.directory.is_dir() || matches!(self, Self::Fetch(_) | Self::New(_)) {
+            return Ok(());
+        }
+        let failure = Failure::new(Code::NotFound, format!("there is no directory {}", context.directory.display()));
+        Err(failure.hint("name one that is there: forum -C DIR …").into())
+    }
+
     fn run(&self, context: &Context) -> Result<Outcome> {
         match self {
             Self::Fetch(args) => fetch::run(context, args),
@@ -139,8 +149,20 @@ impl Command {
 }
 
 /// What other tools call it, and what it is called here.
-const OTHER_WORDS: [(&str, &str); 6] =
-    [("install", "fetch"), ("add", "fetch"), ("upgrade", "update"), ("outdated", "status"), ("list", "status"), ("uninstall", "remove")];
+const OTHER_WORDS: [(&str, &str); 12] = [
+    ("install", "fetch"),
+    ("add", "fetch"),
+    ("get", "fetch"),
+    ("pull", "fetch"),
+    ("clone", "fetch"),
+    ("download", "fetch"),
+    ("upgrade", "update"),
+    ("outdated", "status"),
+    ("list", "status"),
+    ("uninstall", "remove"),
+    ("info", "show"),
+    ("init", "new"),
+];
 
 /// Runs the program in `started_in`, and returns its exit status.
 #[must_use]
@@ -154,7 +176,7 @@ pub fn run(arguments: Vec<OsString>, started_in: &Path) -> u8 {
     };
     let name = cli.command.name();
     let failed = |ui: &Ui, error: &anyhow::Error| {
-        let failure = Failure::of(error);
+        let failure = Failure::of(error).or_hint();
         ui.fail(Some(name), &failure);
         failure.code.exit_status()
     };
@@ -165,6 +187,9 @@ pub fn run(arguments: Vec<OsString>, started_in: &Path) -> u8 {
     let (command, context) = cli.into_context(settings, started_in);
     for key in &context.settings.user.unknown {
         context.ui.say(&format!("note: config.toml: `{key}` means nothing to this forum"));
+    }
+    if let Err(error) = command.require_directory(&context) {
+        return failed(&context.ui, &error);
     }
     match command.run(&context) {
         Ok(outcome) => outcome as u8,
@@ -186,7 +211,7 @@ impl Cli {
         let ui = Ui::new(self.json, talk, self.color.decide(settings.no_color));
         let context = Context {
             started_in: started_in.to_path_buf(),
-            directory: self.directory.map_or_else(|| started_in.to_path_buf(), |dir| started_in.join(dir)),
+            directory: self.work_in.map_or_else(|| started_in.to_path_buf(), |dir| started_in.join(dir)),
             registry: self.registry,
             locked: self.locked || self.frozen,
             store: Options {
@@ -243,7 +268,8 @@ fn without_command(ui: &Ui, name: Option<&str>, error: &clap::Error) -> u8 {
         (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) => Some(word),
         _ => None,
     };
-    let ours = typed.and_then(|typed| OTHER_WORDS.iter().find(|(theirs, _)| theirs == typed));
+    // Below `registry` and `cache` words mean other things.
+    let ours = typed.filter(|_| name.is_none()).and_then(|typed| OTHER_WORDS.iter().find(|(theirs, _)| theirs == typed));
     let failure = match ours {
         Some((theirs, ours)) => Failure::new(Code::Usage, format!("there is no command `{theirs}`; here it is called `{ours}`"))
             .hint(format!("forum {ours}"))
@@ -251,7 +277,7 @@ fn without_command(ui: &Ui, name: Option<&str>, error: &clap::Error) -> u8 {
         None if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             Failure::new(Code::Usage, "a command is missing").hint("forum --help")
         }
-        None => Failure::new(Code::Usage, message),
+        None => Failure::new(Code::Usage, message).hint(format!("forum {} --help", name.unwrap_or_default()).replace("  ", " ")),
     };
     ui.fail(name, &failure);
     failure.code.exit_status()

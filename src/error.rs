@@ -86,6 +86,24 @@ impl Code {
         }
     }
 
+    /// What to do about errors of this kind, where nothing better is known.
+    const fn next_step(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Usage | Self::MissingAnswers => "the command's --help",
+            Self::NotFound | Self::Ambiguous => "forum search WORDS",
+            Self::NoSolution => "forum show OWNER/NAME, which tells its versions and whom to ask",
+            Self::Integrity => "forum registry refresh; if it stays so, tell the forum's maintainers",
+            Self::UnsafeContent | Self::InvalidManifest => "tell its owner, whose contact forum show OWNER/NAME tells",
+            Self::InvalidRegistry => "tell the forum's maintainers, who have forum registry check",
+            Self::InvalidWorkspace => "mend the file by hand, or take it back from git: git checkout -- forum.toml forum.lock",
+            Self::Occupied | Self::Exists => "take another name or directory",
+            Self::Io => "look at the disk and at permissions, then the same command again",
+            Self::Unreachable | Self::Auth | Self::Denied => "forum config, and the address in forum registry list",
+            Self::Internal => "forum cache clean, then the same command again; if it stays so, report it",
+            Self::Rewritten | Self::Pending | Self::Locked | Self::Offline | Self::Interrupted => return None,
+        })
+    }
+
     /// The exit status that goes with the code (contract, section 6; details, "Commands").
     #[must_use]
     pub const fn exit_status(self) -> u8 {
@@ -121,6 +139,12 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// As it is, or with what helps with errors of its kind where it has no hint of its own (safety page, 8).
+    #[must_use]
+    pub fn or_hint(self) -> Self {
+        if self.hints.is_empty() { self.code.next_step().map_or(self.clone(), |step| self.hint(step)) } else { self }
     }
 
     /// The failure at the root of `error`, its message preceded by the context that was added on the way.

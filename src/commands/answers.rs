@@ -108,15 +108,33 @@ impl Given {
     }
 
     /// A key that no component has is a slip of the pen, and said.
-    pub(super) fn check_used(&self, known: &BTreeMap<&ComponentId, &Variables>) -> Result<()> {
-        if let Some(key) = self.all.keys().find(|key| !known.values().any(|variables| variables.contains_key(*key))) {
-            fail!(Code::Usage, "no component that was named has a variable `{}`", key.escape_debug());
+    pub(super) fn check_used(&self, named: &[ComponentId], known: &BTreeMap<&ComponentId, &Variables>) -> Result<()> {
+        let theirs = || named.iter().filter_map(|id| known.get(id)).flat_map(|variables| variables.keys());
+        if let Some(key) = self.all.keys().find(|key| !theirs().any(|name| name == *key)) {
+            let message = format!("no component that was named has a variable `{}`", key.escape_debug());
+            let mut others = known.iter().filter(|(_, variables)| variables.contains_key(key)).map(|(id, _)| format!("--set {id}:{key}=…"));
+            let names: Vec<_> = theirs().map(String::as_str).collect();
+            let hint =
+                others.next().unwrap_or_else(|| format!("one of: {}", if names.is_empty() { "none".into() } else { names.join(", ") }));
+            return Err(Failure::new(Code::Usage, message).hint(hint).into());
         }
         if let Some(id) = self.own.keys().find(|id| !known.contains_key(*id)) {
             fail!(Code::Usage, "answers are given for {id}, which is not fetched here");
         }
         Ok(())
     }
+}
+
+/// The error for variables without answers, and the command that would give them.
+pub(super) fn missing(context: &Context, command: &str, named: &[ComponentId], missing: &[(ComponentId, String)]) -> Failure {
+    let list: Vec<_> = missing.iter().map(|(id, name)| format!("{id}: {name}")).collect();
+    let failure = Failure::new(Code::MissingAnswers, format!("these variables have no answer: {}", list.join(", ")));
+    let key = |id: &ComponentId, name: &str| if named == [id.clone()] { name.to_owned() } else { format!("{id}:{name}") };
+    let ids = named.iter().map(ToString::to_string);
+    let set = missing.iter().map(|(id, name)| format!("--set {}=…", key(id, name)));
+    let flag = context.registry.iter().map(|flag| format!("--registry {flag}"));
+    let words: Vec<_> = ids.chain(set).chain(flag).collect();
+    failure.hint(format!("forum {command} {}", words.join(" ")))
 }
 
 /// Asks for each variable on the terminal, the default proposed.

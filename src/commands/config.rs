@@ -55,6 +55,8 @@ impl Row {
 /// Where `forum.toml` cannot be read.
 pub fn run(context: &Context, _args: &Args) -> Result<Outcome> {
     let file = workspace::read_file(&context.directory)?;
+    // A lock that cannot be read is told by every command (contract, section 5).
+    workspace::read_lock(&workspace::root_of(&context.directory))?;
     context.ui.report("config", &ConfigReport { values: rows(context, &file) });
     Ok(Outcome::Done)
 }

@@ -423,8 +423,14 @@ pub(super) fn publisher(registry: &Registry, file: &WorkspaceFile, owner: &Name)
         registry.file.name,
         missing.join(", ")
     );
-    let example = "[workspace.publisher] title = \"…\", kind = \"municipality\", contact = \"integration@…\", url = \"https://…\"";
-    Err(Failure::new(Code::MissingAnswers, message).hint(format!("write into forum.toml: {example}")).into())
+    let example = [
+        "[workspace.publisher]",
+        "title = \"…\"",
+        "kind = \"municipality\"   # or region, agency, association, vendor",
+        "contact = \"integration@…\"",
+        "url = \"https://…\"",
+    ];
+    Err(Failure::new(Code::MissingAnswers, message).hint(format!("write into forum.toml:\n       {}", example.join("\n       "))).into())
 }
 
 /// Whose name stands on the commit.

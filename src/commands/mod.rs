@@ -82,6 +82,9 @@ fn open_workspace(context: &Context) -> Result<Workspace> {
         Recovered::Finished => ui.say("finished what an interrupted run had begun"),
         Recovered::Discarded => ui.say("threw away what an interrupted run had begun"),
     }
+    for key in &workspace.file.unknown {
+        ui.say(&format!("warning: {WORKSPACE_FILE}: `{}` means nothing to this forum", key.escape_debug()));
+    }
     Ok(workspace)
 }
 
@@ -113,8 +116,13 @@ fn refuse_other_digests(entry: &LockEntry, record: &VersionRecord) -> Result<()>
 /// `--locked`: the lock must stay as it is.
 fn refuse_locked(context: &Context, workspace: &Workspace, lock: &Lock) -> Result<()> {
     if context.locked && *lock != workspace.lock {
-        let message = format!("{LOCK_FILE} does not satisfy {WORKSPACE_FILE} and what was asked for, and must not change");
-        return Err(Failure::new(Code::Locked, message).hint("the same command without --locked and --frozen").into());
+        return Err(would_change(&format!("it does not satisfy {WORKSPACE_FILE} and what was asked for")).into());
     }
     Ok(())
+}
+
+/// The error where the lock would have to change, and why.
+fn would_change(why: &str) -> Failure {
+    let failure = Failure::new(Code::Locked, format!("{LOCK_FILE} would have to change: {why}"));
+    failure.hint("the same command without --locked and --frozen")
 }

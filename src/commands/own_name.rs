@@ -27,5 +27,5 @@ pub(super) fn ask_owner(context: &Context, root: &Path, file: &mut WorkspaceFile
 /// The error where nobody knows who does that.
 pub(super) fn unknown_owner(does: &str) -> Failure {
     let failure = Failure::new(Code::MissingAnswers, format!("who {does} is not known: forum.toml has no [workspace] owner"));
-    failure.hint("write into forum.toml: [workspace] owner = \"…\"").hint("or set FORUM_OWNER")
+    failure.hint("write into forum.toml:\n       [workspace]\n       owner = \"your-organisation\"").hint("or set FORUM_OWNER")
 }

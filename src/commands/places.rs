@@ -13,7 +13,7 @@ use crate::model::address::Address;
 use crate::model::id::{ComponentId, IdOrName};
 use crate::model::lockfile::LockEntry;
 use crate::model::path::RelPath;
-use crate::model::workspace_file::{Entry, WorkspaceFile};
+use crate::model::workspace_file::{Entry, WorkspaceFile, is_ours};
 use crate::store::registry::{Options, Registry, Visit};
 use crate::store::workspace::Workspace;
 
@@ -144,15 +144,32 @@ impl<'a> Places<'a> {
         if let Some((name, _)) = self.urls.iter().find(|(_, known)| self.is_at(known, &url)) {
             return Ok(name.clone());
         }
-        let registry = self.visit(&address, &self.context.started_in)?;
+        let registry = self.visit(&address, &self.context.started_in).map_err(|error| self.perhaps_meant(text, error))?;
         let name = registry.file.name.to_string();
         if let Some(other) = self.urls.get(&name) {
-            fail!(Code::Exists, "forum.toml names the registry {name} as {other}, not as {url}");
+            let failure = Failure::new(Code::Exists, format!("forum.toml names the registry {name} as {other}, not as {url}"));
+            return Err(failure.hint(format!("give this one a name of its own here: forum registry add OTHER-NAME {url}")).into());
         }
         self.urls.insert(name.clone(), url.clone());
         self.new.push((name.clone(), url));
         self.opened.insert(name.clone(), registry);
         Ok(name)
+    }
+
+    /// What may have been meant by `text`, which leads to no registry.
+    fn perhaps_meant(&self, text: &str, error: anyhow::Error) -> anyhow::Error {
+        let mut failure = Failure::of(&error);
+        if failure.code != Code::NotFound {
+            return error;
+        }
+        let known = self.known().unwrap_or_default();
+        for name in known.iter().filter(|name| strsim::jaro_winkler(name, text) > 0.75) {
+            failure = failure.hint(format!("--registry {name}"));
+        }
+        if text.split_once('/').is_some_and(|(host, _)| host.contains('.') && !host.starts_with('.')) {
+            failure = failure.hint(format!("--registry https://{text}"));
+        }
+        failure.hint("forum registry list").into()
     }
 
     fn visit(&self, address: &Address, base: &Path) -> Result<Registry> {
@@ -209,7 +226,10 @@ impl<'a> Places<'a> {
     pub(super) fn url(&self, name: &str) -> Result<String> {
         match self.urls.get(name) {
             Some(url) => Ok(url.clone()),
-            None => fail!(Code::InvalidWorkspace, "forum.toml: no [registries.{name}] is there"),
+            None => {
+                let failure = Failure::new(Code::InvalidWorkspace, format!("forum.toml: no [registries.{name}] is there"));
+                Err(failure.hint(format!("forum registry add {name} URL")).into())
+            }
         }
     }
 
@@ -266,6 +286,8 @@ impl<'a> Places<'a> {
 
     /// The component that a person means in `forum COMMAND ID`, and its registry, which is written down when it is new.
     pub(super) fn find(&mut self, command: &str, typed: &IdOrName, workspace: &mut Workspace) -> Result<(ComponentId, String)> {
+        let here = self.context.registry.is_none().then(|| workspace.find(typed).ok()).flatten().map(IdOrName::Id);
+        let typed = here.as_ref().unwrap_or(typed);
         let known = match typed {
             IdOrName::Id(id) => workspace.file.components.get(id).and_then(|entry| entry.registry.clone()),
             IdOrName::Short(_) => None,
@@ -322,7 +344,8 @@ pub(super) fn relative(from: &Path, to: &Path) -> String {
 /// `--path`, which starts where forum was started, as a path in the workspace.
 pub(super) fn in_workspace(context: &Context, workspace: &Workspace, path: &Path) -> Result<RelPath> {
     let text = relative(&workspace.root, &context.directory.join(path));
-    match text.parse() {
+    match text.parse::<RelPath>() {
+        Ok(path) if is_ours(&path) => fail!(Code::Usage, "--path {path}: forum itself works there"),
         Ok(path) => Ok(path),
         Err(error) => fail!(Code::Usage, "--path must lead into the workspace: {error}"),
     }

@@ -19,7 +19,7 @@ use crate::fail;
 use crate::model::address::{Address, without_credentials};
 use crate::model::id::Name;
 use crate::model::workspace_file::{WORKSPACE_FILE, WorkspaceFile};
-use crate::store::registry::{Options, Registry, Visit};
+use crate::store::registry::{Options, Registry, Tombstone, Visit};
 use crate::store::settings::Layer;
 use crate::store::workspace;
 use crate::ui::{Report, columns};
@@ -99,6 +99,9 @@ struct Row {
     /// How many it has, where it was opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     components: Option<usize>,
+    /// What was removed for good, where a rewritten history was accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed: Option<Vec<Tombstone>>,
 }
 
 /// The answer of all of them.
@@ -163,6 +166,9 @@ fn add(context: &Context, args: &Add) -> Result<Registries> {
     if let Some(path) = path.as_ref().filter(|path| !path.exists()) {
         context.ui.say(&format!("note: nothing is at {} yet", path.display()));
     }
+    if address.is_plain_http_off_loopback() {
+        context.ui.say(&format!("warning: {address} is not encrypted: anybody on the way can read and change what comes"));
+    }
     let name = args.name.as_str();
     let (url, layer) = if args.user || !workspace::is_workspace(&context.directory) {
         let url = path.as_ref().map_or_else(|| address.to_string(), |path| absolute(path));
@@ -184,7 +190,7 @@ fn add(context: &Context, args: &Add) -> Result<Registries> {
         }
         (url, Layer::Workspace)
     };
-    let row = Row { name: name.to_owned(), url, layer, base: PathBuf::new(), components: None };
+    let row = Row { name: name.to_owned(), url, layer, base: PathBuf::new(), components: None, removed: None };
     Ok(Registries { registries: vec![row], done: "added " })
 }
 
@@ -214,12 +220,14 @@ fn known(context: &Context, file: &WorkspaceFile, root: &Path) -> Vec<Row> {
         layer,
         base: if layer == Layer::User { users.clone() } else { root.to_path_buf() },
         components: None,
+        removed: None,
     };
     settings.registries_with(&file.registries).map(row).collect()
 }
 
 fn list(context: &Context) -> Result<Registries> {
     let file = workspace::read_file(&context.directory)?;
+    workspace::read_lock(&workspace::root_of(&context.directory))?;
     let registries = known(context, &file, &workspace::root_of(&context.directory));
     if registries.is_empty() {
         context.ui.say("no registry is known here\n  try: forum registry add NAME URL");
@@ -231,8 +239,14 @@ fn remove(context: &Context, args: &Remove) -> Result<Registries> {
     let name = &args.name;
     let unknown =
         |place: &str, hint: String| Failure::new(Code::NotFound, format!("{place} has no registry `{}`", name.escape_debug())).hint(hint);
-    let row =
-        |url: String, layer| Row { name: name.clone(), url: without_credentials(&url), layer, base: PathBuf::new(), components: None };
+    let row = |url: String, layer| Row {
+        name: name.clone(),
+        url: without_credentials(&url),
+        layer,
+        base: PathBuf::new(),
+        components: None,
+        removed: None,
+    };
     let removed = if args.user || !workspace::is_workspace(&context.directory) {
         let mut user = context.settings.user.clone();
         let Some(url) = user.registries.get(name).cloned() else {
@@ -269,7 +283,7 @@ fn refresh(context: &Context, args: &Refresh) -> Result<Registries> {
             Some(row) => vec![row],
             None => {
                 let base = context.started_in.clone();
-                vec![Row { name: String::new(), url: text.clone(), layer: Layer::Flags, base, components: None }]
+                vec![Row { name: String::new(), url: text.clone(), layer: Layer::Flags, base, components: None, removed: None }]
             }
         };
     }
@@ -285,8 +299,17 @@ fn refresh(context: &Context, args: &Refresh) -> Result<Registries> {
     for row in &mut rows {
         let opened = Address::parse(&row.url).map_err(Into::into).and_then(|url| Registry::open(&url, &row.base, &options, &visit));
         let registry = opened.with_context(|| format!("refreshing {}", without_credentials(&row.url)))?;
+        // With the index at hand, searching works offline from now on.
+        let index = registry.search_index()?;
         registry.take_notes().iter().for_each(|note| context.ui.say(note));
-        row.components = Some(registry.ids()?.len());
+        row.components = Some(index.len());
+        if args.accept_rewrite {
+            let removed = registry.tombstones()?;
+            for one in &removed {
+                context.ui.say(&format!("removed: {} {}: {}", one.id, one.version, one.reason));
+            }
+            row.removed = Some(removed);
+        }
         if row.name.is_empty() {
             row.name = registry.file.name.to_string();
         }

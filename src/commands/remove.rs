@@ -36,7 +36,10 @@ struct Removed {
 
 impl Report for Removed {
     fn text(&self) -> String {
-        let row = |moved: &Moved| ["removed".to_owned(), moved.id.to_string(), moved.path.to_string()];
+        let row = |moved: &Moved| {
+            let what = if moved.kept_as.is_some() { moved.path.to_string() } else { "(forum had no files of it here)".to_owned() };
+            ["removed".to_owned(), moved.id.to_string(), what]
+        };
         columns(&self.components.iter().map(row).collect::<Vec<_>>())
     }
 }
@@ -76,9 +79,15 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let components = kept.as_ref().map(moved).unwrap_or_default();
     for one in &components {
         workspace.remove_empty_above(&one.path);
+        if one.kept_as.is_none() && workspace.exists(&one.path)? {
+            context.ui.say(&format!("note: {} stays: forum did not put it there", one.path));
+        }
     }
+    let is_kept = components.iter().any(|one| one.kept_as.is_some());
     context.ui.report("remove", &Removed { components });
-    context.ui.say(&format!("a copy is kept: forum restore {id}"));
+    if is_kept {
+        context.ui.say(&format!("a copy is kept: forum restore {id}"));
+    }
     Ok(Outcome::Done)
 }
 

@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::model::id::{ComponentId, IdOrName};
 use crate::model::lockfile::Lock;
+use crate::model::workspace_file::WorkspaceFile;
 use crate::store::fs::journal::Transaction;
 use crate::store::kept::{Kept, KeptComponent, KeptCopies};
 use crate::store::workspace::Workspace;
@@ -165,8 +166,24 @@ fn restore(context: &Context, workspace: &mut Workspace, copies: &KeptCopies, ke
     Ok(back.iter().map(|one| Moved { id: one.id.clone(), path: one.path.clone(), kept_as: kept_as(&one.id) }).collect())
 }
 
+/// `forum.toml` as it was, comments and all, where nothing but what comes back has changed in it since.
+fn file_before(workspace: &Workspace, kept: &Kept, back: &[&KeptComponent]) -> Option<WorkspaceFile> {
+    let before = WorkspaceFile::parse(kept.workspace_file.as_ref()?.as_bytes()).ok()?;
+    let mut since = before.clone();
+    for one in &kept.components {
+        match workspace.file.components.get(&one.id) {
+            Some(entry) => since.set_component(&one.id, entry),
+            None => since.remove_component(&one.id),
+        }
+    }
+    (back.len() == kept.components.len() && since.render() == workspace.file.render()).then_some(before)
+}
+
 fn put_back(workspace: &mut Workspace, kept: &Kept, back: &[&KeptComponent], lock: &Lock) -> Result<()> {
     let mut change = Transaction::begin(&workspace.root)?;
+    if let Some(before) = file_before(workspace, kept, back) {
+        workspace.file = before;
+    }
     for one in back {
         let old = workspace.lock.components.get(&one.id).map(|entry| entry.path.clone());
         if let Some(old) = old.filter(|old| !one.present || *old != one.path) {

@@ -89,8 +89,13 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let mut report = Verified { components: Vec::new() };
     for entry in workspace.lock.components.values() {
         let mut problems = check(places.of_entry(entry)?, entry, &args.deny)?;
-        if args.deny.contains(&Deny::Adapted) && workspace.state(entry)? == State::Adapted {
-            problems.push(Problem { code: "adapted", message: format!("{} was changed here", entry.path) });
+        if args.deny.contains(&Deny::Adapted) {
+            let what = match workspace.state(entry)? {
+                State::Clean => None,
+                State::Adapted => Some("was changed here"),
+                State::Missing => Some("is not here"),
+            };
+            problems.extend(what.map(|what| Problem { code: "adapted", message: format!("{} {what}", entry.path) }));
         }
         report.components.push(Row { id: entry.id.clone(), version: entry.version.clone(), ok: problems.is_empty(), problems });
     }

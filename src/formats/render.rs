@@ -83,6 +83,10 @@ fn occurrences(bytes: &[u8], text: &str, count: usize) -> Result<impl Iterator<I
         return Err(format!("the text `{}` stands there {} times, not {count} times", text.escape_debug(), found.len()));
     }
     let length = text.len();
+    let overlaps = |at: &usize| (at + 1..at + length).any(|next| bytes[next..].starts_with(text.as_bytes()));
+    if let Some(at) = found.iter().find(|at| overlaps(at)) {
+        return Err(format!("the text `{}` overlaps itself at byte {at}", text.escape_debug()));
+    }
     Ok(found.into_iter().map(move |at| at..at + length))
 }
 
@@ -197,6 +201,9 @@ mod tests {
         let overlapping =
             "[a]\nreplace = [{ file = \"f\", text = \"xy\", count = 1 }]\n[b]\nreplace = [{ file = \"f\", text = \"yz\", count = 1 }]\n";
         assert!(run("xyz", overlapping, &[]).expect_err("overlap").message.contains("same bytes"));
+        let itself = "[a]\nreplace = [{ file = \"f\", text = \"aa\", count = 2 }]\n";
+        assert!(run("aaaa", itself, &[]).expect_err("overlap").message.contains("overlaps itself"));
+        assert_eq!(text("aaxaa", itself, &[("a", "b")]), "bxb");
     }
 
     fn bind(pointer: &str) -> String {

@@ -164,6 +164,7 @@ impl Needs {
 
 #[derive(Deserialize)]
 struct RawManifest {
+    format: Option<toml::Value>,
     #[serde(default)]
     component: Description,
     platform: Option<Platform>,
@@ -208,7 +209,14 @@ impl Manifest {
         let fail = |why: String| Failure::new(Code::InvalidManifest, format!("{id} {version}: {MANIFEST_FILE}: {why}"));
         let text = std::str::from_utf8(bytes).map_err(|_| fail("is not UTF-8".into()))?;
         let raw: RawManifest = toml::from_str(text).map_err(|e| fail(e.to_string().trim_end().to_owned()))?;
+        // There is one format so far, and it bears no number; a later one would.
+        if let Some(format) = raw.format.filter(|format| format.as_integer() != Some(1)) {
+            return Err(fail(format!("has format {format}, which this forum does not know")).hint("take a newer forum"));
+        }
         let named = format!("{}/{}", raw.component.owner, raw.component.name);
+        if named == "/" {
+            return Err(fail("names no component: [component] with owner and name is missing".into()));
+        }
         if named != id.to_string() {
             return Err(fail(format!("names the component `{}`", named.escape_debug())));
         }

@@ -35,7 +35,11 @@ pub struct WorkspaceFile {
     pub registries: BTreeMap<String, String>,
     /// What is wanted, and answers for dependencies.
     pub components: BTreeMap<ComponentId, Entry>,
+    /// Keys at the top that mean nothing to this forum.
+    pub unknown: Vec<String>,
 }
+
+const KEYS: [&str; 3] = ["workspace", "registries", "components"];
 
 /// Whose name stands on the commits that are contributed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,6 +62,13 @@ pub struct Entry {
     pub path: Option<RelPath>,
     /// Answers that were given.
     pub variables: Answers,
+}
+
+/// Whether a path leads to where forum itself works.
+#[must_use]
+pub fn is_ours(path: &RelPath) -> bool {
+    let first = collision_key(path.parts().next().unwrap_or_default());
+    [".forum", WORKSPACE_FILE, LOCK_FILE].contains(&first.as_str())
 }
 
 fn answers(file: &TomlDocument, item: &Item, place: &str) -> Result<Answers, Failure> {
@@ -130,7 +141,9 @@ impl WorkspaceFile {
         }
         let components_is_set = components_dir.is_some();
         let components_dir = components_dir.unwrap_or_else(|| "components".parse().expect("a path"));
-        Ok(Self { owner, author, publisher, components_dir, components_is_set, registries: document.registries()?, components, document })
+        let unknown = document.keys().filter(|key| !KEYS.contains(key)).map(str::to_owned).collect();
+        let registries = document.registries()?;
+        Ok(Self { document, owner, author, publisher, components_dir, components_is_set, registries, components, unknown })
     }
 
     /// Writes down who publishes here.
@@ -154,8 +167,7 @@ impl WorkspaceFile {
             Some(path) => path,
             None => format!("{}/{id}", self.components_dir).parse().map_err(|e| self.document.fail(e))?,
         };
-        let first = collision_key(path.parts().next().unwrap_or_default());
-        if [".forum", WORKSPACE_FILE, LOCK_FILE].contains(&first.as_str()) {
+        if is_ours(&path) {
             return Err(self.document.fail(format!("{id} cannot lie in `{path}`: forum itself works there")));
         }
         Ok(path)

@@ -41,6 +41,9 @@ pub struct Kept {
     pub at: Timestamp,
     /// The components, as they were.
     pub components: Vec<KeptComponent>,
+    /// `forum.toml` as it was.
+    #[serde(default)]
+    pub workspace_file: Option<String>,
     /// Where it lies.
     #[serde(skip)]
     pub folder: PathBuf,
@@ -124,7 +127,9 @@ impl KeptCopies {
         recover(&self.folder).with_context(doing)?;
         let number = self.numbers()?.last().map_or(1, |last| last + 1);
         let slot: RelPath = format!("{number:06}").parse()?;
-        let mut kept = Kept { command: command.to_owned(), at, components: Vec::new(), folder: self.folder.join(slot.as_str()) };
+        let folder = self.folder.join(slot.as_str());
+        let workspace_file = Some(workspace.file_before.render());
+        let mut kept = Kept { command: command.to_owned(), at, components: Vec::new(), workspace_file, folder };
         let mut change = Transaction::begin(&self.folder).with_context(doing)?;
         for id in ids {
             let wish = workspace.file_before.components.get(id).cloned();

@@ -110,6 +110,13 @@ fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
+/// Our directory in one of the platform's. `dirs` would ask the user database where HOME is missing, and would lead a
+/// job without HOME into a directory that nobody named (details, "Paths and places").
+fn ours(xdg: &str, dir: Option<PathBuf>) -> Option<PathBuf> {
+    let is_set = |name: &str| variable(name).is_some_and(|path| Path::new(&path).is_absolute());
+    dir.filter(|_| !cfg!(unix) || is_set("HOME") || is_set(xdg)).map(|dir| dir.join("forum"))
+}
+
 /// A variable's value as `T`.
 fn parsed<T: std::str::FromStr<Err: fmt::Display>>(name: &str) -> Result<Option<T>> {
     let Some(value) = variable(name) else { return Ok(None) };
@@ -127,9 +134,8 @@ impl Settings {
     /// [`Code::Usage`] for variables and [`Code::InvalidWorkspace`] for a file that cannot be understood.
     pub fn read(started_in: &Path) -> Result<Self> {
         let path = |name: &str| variable(name).map(|value| started_in.join(value));
-        let ours = |dir: Option<PathBuf>| dir.map(|dir| dir.join("forum"));
-        let config_dir = Layered::latest(ours(dirs::config_dir()), None, path("FORUM_CONFIG_DIR"));
-        let state = ours(dirs::state_dir().or_else(dirs::data_local_dir));
+        let config_dir = Layered::latest(ours("XDG_CONFIG_HOME", dirs::config_dir()), None, path("FORUM_CONFIG_DIR"));
+        let state = ours("XDG_STATE_HOME", dirs::state_dir().or_else(dirs::data_local_dir));
         let user = read_user(config_dir.as_ref().map(|dir| dir.value.as_path()))?;
         let user_cache = user.cache.as_ref().zip(config_dir.as_ref()).map(|(cache, dir)| dir.value.join(cache));
         let timeout: Option<std::num::NonZeroU64> = parsed("FORUM_TIMEOUT")?;
@@ -143,7 +149,7 @@ impl Settings {
             git: git.expect("it has a built-in value"),
             timeout: timeout.expect("it has a built-in value"),
             offline: Layered::latest(Some(false), None, offline).expect("it has a built-in value"),
-            cache_dir: Layered::latest(ours(dirs::cache_dir()), user_cache, path("FORUM_CACHE_DIR")),
+            cache_dir: Layered::latest(ours("XDG_CACHE_HOME", dirs::cache_dir()), user_cache, path("FORUM_CACHE_DIR")),
             state_dir: Layered::latest(state, None, path("FORUM_STATE_DIR")),
             config_dir,
             no_color: variable("NO_COLOR").is_some(),

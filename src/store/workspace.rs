@@ -1,6 +1,6 @@
 //! A workspace on the disk: where it is, what lies in it, and whether that is still what was fetched.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -11,12 +11,14 @@ use super::fs::lock::WorkspaceLock;
 use super::fs::snapshot::Snapshot;
 use super::fs::{read_small, remove_if_empty};
 use crate::error::{Code, Failure};
+use crate::model::content::ContentFile;
+use crate::model::digest::FileMode;
 use crate::model::id::{ComponentId, IdOrName};
 use crate::model::lockfile::{LOCK_FILE, Lock, LockEntry};
 use crate::model::path::RelPath;
 use crate::model::update::{PENDING_FILE, PendingFile};
 use crate::model::workspace_file::{WORKSPACE_FILE, WorkspaceFile};
-use crate::model::written::{file_digests, matches};
+use crate::model::written::{file_digests, matches, normalise};
 
 /// The most that `forum.toml` and `forum.lock` may hold, in bytes.
 const MAX_FILE: u64 = 32 << 20;
@@ -158,21 +160,52 @@ impl Workspace {
         self.files(entry)?.map_or_else(|| Ok(Vec::new()), Iterator::collect)
     }
 
+    /// Whether a directory holds these files and nothing else, line ends aside.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a link or file stands in its place.
+    pub fn holds(&self, path: &RelPath, files: &[ContentFile]) -> Result<bool> {
+        let Some(dir) = self.directory(path)? else { return Ok(false) };
+        let listed: Vec<_> = dir.list(Limits::default())?.into_iter().filter(|found| found.kind != Kind::Dir).collect();
+        if listed.len() != files.len() {
+            return Ok(false);
+        }
+        let by_path: BTreeMap<_, _> = files.iter().map(|file| (&file.path, file)).collect();
+        for found in listed {
+            let found = read_found(&dir, found)?;
+            let (Some(path), Some(bytes)) = (found.path, found.bytes) else { return Ok(false) };
+            let Some(file) = by_path.get(&path) else { return Ok(false) };
+            let mode = found.executable.is_none_or(|executable| executable == (file.mode == FileMode::Executable));
+            if !mode || normalise(&bytes) != normalise(&file.bytes) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Refuses a destination at which something lies already.
     ///
     /// # Errors
     /// [`Code::Occupied`], also for links and files on the way.
     pub fn require_free(&self, component: &str, path: &RelPath) -> Result<()> {
-        let taken = match self.dir.kind_below(path).with_context(|| component.to_owned())? {
-            None => false,
-            Some(Kind::Dir) => !self.dir.open_below(path)?.list(Limits { entries: 1, depth: 1 }).is_ok_and(|found| found.is_empty()),
-            Some(_) => true,
-        };
-        if taken {
-            let failure = Failure::new(Code::Occupied, format!("{component}: `{path}` is there already, and forum did not put it there"));
-            return Err(failure.hint(format!("forum fetch {component} --path OTHER-DIRECTORY")).into());
+        self.require_no_file(component, path)?;
+        let is_empty = |dir: Dir| dir.list(Limits { entries: 1, depth: 1 }).is_ok_and(|found| found.is_empty());
+        if self.directory(path)?.is_none_or(is_empty) {
+            return Ok(());
         }
-        Ok(())
+        let failure = occupied(component, path).hint(format!("where {LOCK_FILE} was lost, bring it back: git checkout -- {LOCK_FILE}"));
+        Err(failure.hint(format!("forum fetch {component} --path OTHER-DIRECTORY")).into())
+    }
+
+    /// Refuses a destination at which something lies that is no directory.
+    ///
+    /// # Errors
+    /// As [`Self::require_free`].
+    pub fn require_no_file(&self, component: &str, path: &RelPath) -> Result<()> {
+        match self.dir.kind_below(path).with_context(|| component.to_owned())? {
+            None | Some(Kind::Dir) => Ok(()),
+            Some(_) => Err(occupied(component, path).hint(format!("forum fetch {component} --path OTHER-DIRECTORY")).into()),
+        }
     }
 
     /// The full id of a component that is here or wanted here.
@@ -293,4 +326,8 @@ impl Workspace {
     pub fn read(&self, path: &RelPath) -> Result<Option<Vec<u8>>> {
         self.dir.read(path, MAX_FILE)
     }
+}
+
+fn occupied(component: &str, path: &RelPath) -> Failure {
+    Failure::new(Code::Occupied, format!("{component}: `{path}` is there already, and forum did not put it there"))
 }

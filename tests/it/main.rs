@@ -15,6 +15,7 @@ mod crowd;
 mod diff;
 mod faults;
 mod fetch;
+mod fetch_again;
 mod hostile;
 mod integrity;
 mod json;

@@ -38,7 +38,7 @@ pub(super) fn check<'a>(candidate: &Candidate<'a>, findings: &mut Vec<Finding>) 
 
 fn read<'a>(candidate: &Candidate<'a>, findings: &mut Vec<Finding>) -> Option<Source<'a>> {
     let Some(bytes) = bytes_of(candidate.files, MANIFEST_FILE) else {
-        let help = "write one as docs/contributors.md shows it";
+        let help = "forum new NAME makes one to start from";
         findings.push(Finding::new(id::MANIFEST, format!("there is no {MANIFEST_FILE}")).help(help));
         return None;
     };

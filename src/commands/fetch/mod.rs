@@ -3,11 +3,12 @@
 //! The way of the data: words on the command line and `forum.toml` → wishes → [`resolve`] → a plan per component
 //! ([`plan`]) → verified and rendered files → one [`Transaction`] for directories, `forum.toml` and `forum.lock`.
 
+mod found;
 mod plan;
 mod report;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use semver::VersionReq;
@@ -16,7 +17,7 @@ use self::plan::{Asked, Planned, Step};
 use self::report::FetchReport;
 use super::answers::Given;
 use super::places::{self, Places};
-use super::{Outcome, open_workspace, refuse_locked};
+use super::{Outcome, open_workspace, refuse_locked, would_change};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::fail;
@@ -67,28 +68,24 @@ pub struct Args {
 pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let made = Made::directory(context)?;
     let outcome = fetch(context, args);
-    if outcome.is_err() {
+    if outcome.is_err() || args.dry_run {
         made.undo();
     }
     outcome.map(|()| Outcome::Done)
 }
 
-/// A directory that `-C` made, which goes again when nothing comes of it.
-struct Made(Option<PathBuf>);
+/// The directories that `-C` made, the deepest first. They go again when nothing comes of it.
+struct Made(Vec<PathBuf>);
 
 impl Made {
     fn directory(context: &Context) -> Result<Self> {
-        if context.directory.is_dir() {
-            return Ok(Self(None));
-        }
+        let missing = context.directory.ancestors().take_while(|directory| !directory.is_dir()).map(Path::to_path_buf).collect();
         make_directory(&context.directory)?;
-        Ok(Self(Some(context.directory.clone())))
+        Ok(Self(missing))
     }
 
     fn undo(self) {
-        if let Some(path) = self.0 {
-            remove_if_empty(&path);
-        }
+        self.0.iter().for_each(|directory| remove_if_empty(directory));
     }
 }
 
@@ -107,6 +104,9 @@ fn fetch(context: &Context, args: &Args) -> Result<()> {
         return Err(failure.hint("forum fetch OWNER/NAME --registry URL").into());
     }
     given.check_targets(&named)?;
+    if let Some(why) = plan::unsatisfied(&workspace, &places)?.filter(|_| context.locked) {
+        return Err(would_change(&why).into());
+    }
     let settled = if given.is_empty() && !args.force { plan::settled(&workspace, &places)? } else { None };
     let planned = match settled {
         Some(planned) => planned,
@@ -149,6 +149,9 @@ fn wish(context: &Context, args: &Args, typed: &[Word], workspace: &mut Workspac
     let mut named = Vec::new();
     for (typed, requirement) in typed {
         let (id, registry) = places.find("fetch", typed, workspace)?;
+        if named.contains(&id) {
+            fail!(Code::Usage, "{id} is named twice");
+        }
         let old = workspace.file.components.get(&id).cloned().unwrap_or_default();
         let version = match (requirement.clone(), old.version.clone()) {
             (Some(requirement), _) | (None, Some(requirement)) => requirement,
@@ -201,7 +204,6 @@ fn choose(workspace: &Workspace, places: &mut Places<'_>, named: &[ComponentId])
 
 /// Resolves in one registry. A cache that is too old for the lock or the wishes is refreshed, once.
 fn solve(workspace: &Workspace, places: &mut Places<'_>, registry: &str, wishes: &[Wish], named: &[ComponentId]) -> Result<Resolution> {
-    let locked = &workspace.lock.components.iter().map(|(id, entry)| (id.clone(), entry.version.clone())).collect();
     let url = places.url(registry)?;
     let here = || workspace.lock.components.values().filter(|entry| entry.registry == url);
     let opened = places.open(registry)?;
@@ -216,10 +218,18 @@ fn solve(workspace: &Workspace, places: &mut Places<'_>, registry: &str, wishes:
     for entry in here().filter(|entry| !named.contains(&entry.id)) {
         refuse_removed(opened, workspace, entry)?;
     }
-    match resolve(opened, wishes, locked) {
+    let mut locked = found::versions(workspace)?;
+    for (id, entry) in &workspace.lock.components {
+        // A removed version stays where its files are, unless its component is asked for anew.
+        let removed = named.contains(id) && opened.index(id)?.is_some_and(|index| index.removed.contains_key(&entry.version));
+        if !removed {
+            locked.insert(id.clone(), entry.version.clone());
+        }
+    }
+    match resolve(opened, wishes, &locked) {
         Err(error) if matches!(Failure::of(&error).code, Code::NotFound | Code::NoSolution) => {
             places.refresh(registry)?;
-            resolve(places.open(registry)?, wishes, locked)
+            resolve(places.open(registry)?, wishes, &locked)
         }
         done => done,
     }
@@ -240,12 +250,13 @@ fn refuse_removed(registry: &Registry, workspace: &Workspace, entry: &LockEntry)
 
 /// Writes everything in one change. What it replaces is kept first.
 fn apply(context: &Context, workspace: &Workspace, planned: &[Planned], lock: &Lock) -> Result<()> {
-    let replaced = |one: &&Planned| matches!(one.step, Step::Write { new: false, .. });
+    let replaced = |one: &&Planned| matches!(one.step, Step::Write { new: false, .. }) || one.moved_from.is_some();
     let ids: Vec<_> = planned.iter().filter(replaced).map(|one| &one.entry.id).collect();
     let copies = KeptCopies::of(context.state_dir()?, &workspace.root);
     let keeping = copies.keep(workspace, "fetch", context.settings.now, &ids)?;
     write(workspace, planned, lock)?;
     drop(keeping.done());
+    planned.iter().filter_map(|one| one.moved_from.as_ref()).for_each(|from| workspace.remove_empty_above(from));
     Ok(())
 }
 
@@ -261,6 +272,9 @@ fn write(workspace: &Workspace, planned: &[Planned], lock: &Lock) -> Result<()> 
             tree.write(&file.path, file.mode, &file.bytes)?;
         }
         tree.finish()?;
+        if let Some(from) = &one.moved_from {
+            change.remove_tree(from)?;
+        }
     }
     workspace.stage(&mut change, lock)?;
     change.commit()

@@ -4,20 +4,22 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 
-use crate::commands::answers::{Given, ask};
+use super::found;
+use crate::commands::answers::{self, Given, ask};
 use crate::commands::places::Places;
 use crate::commands::prepared::{Place, Prepared, needs_on_disk};
 use crate::commands::{refuse_other_digests, refuse_waiting};
 use crate::context::Context;
 use crate::error::{Code, Failure};
+use crate::fail;
 use crate::model::content::ContentFile;
 use crate::model::id::ComponentId;
 use crate::model::lockfile::LockEntry;
 use crate::model::manifest::{Manifest, Needs};
 use crate::model::path::RelPath;
 use crate::model::resolve::Chosen;
-use crate::model::variables::{Answers, complete};
-use crate::model::workspace_file::Entry;
+use crate::model::variables::{Answer, Answers, complete};
+use crate::model::workspace_file::{Entry, WORKSPACE_FILE};
 use crate::store::workspace::{State, Workspace};
 
 /// One component that the workspace should hold.
@@ -41,8 +43,9 @@ pub(super) struct Asked<'a> {
 pub(super) enum Step {
     /// It is as the lock says.
     Unchanged,
-    /// Its receiver changed it: left as it is. With the version that it would otherwise have moved to.
-    Kept { wanted: Option<semver::Version> },
+    /// Its receiver changed it: left as it is. With the version that it would otherwise have moved to, and whether
+    /// `forum.toml` has other answers than those in it.
+    Kept { wanted: Option<semver::Version>, other_answers: bool },
     /// Its directory is written.
     Write { files: Vec<ContentFile>, new: bool },
 }
@@ -55,6 +58,24 @@ pub(super) struct Planned {
     pub(super) needs: Needs,
     /// The reason, where the version was yanked.
     pub(super) yanked: Option<String>,
+    /// Where it was until now.
+    pub(super) moved_from: Option<RelPath>,
+    /// What nobody was asked and nobody answered: the defaults that were written.
+    pub(super) defaults: Answers,
+}
+
+/// What of `forum.toml` the lock does not satisfy, in words; told from these two files alone.
+pub(super) fn unsatisfied(workspace: &Workspace, places: &Places<'_>) -> Result<Option<String>> {
+    for id in workspace.file.components.keys().filter(|id| workspace.file.wants(id)) {
+        match workspace.lock.components.get(id) {
+            None => return Ok(Some(format!("{id} is not in it"))),
+            Some(entry) if satisfied(workspace, places, entry)?.is_none() => {
+                return Ok(Some(format!("{id} {} is not what {WORKSPACE_FILE} asks for", entry.version)));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(None)
 }
 
 /// The plan where the lock satisfies `forum.toml` and everything is there: no registry is asked, none is even opened.
@@ -78,9 +99,10 @@ pub(super) fn settled(workspace: &Workspace, places: &Places<'_>) -> Result<Opti
         let step = match workspace.state(entry)? {
             State::Missing => return Ok(None),
             State::Clean => Step::Unchanged,
-            State::Adapted => Step::Kept { wanted: None },
+            State::Adapted => Step::Kept { wanted: None, other_answers: false },
         };
-        planned.push(Planned { entry: entry.clone(), registry, step, needs: needs_on_disk(workspace, entry), yanked: None });
+        let needs = needs_on_disk(workspace, entry);
+        planned.push(Planned { entry: entry.clone(), registry, step, needs, yanked: None, moved_from: None, defaults: Answers::new() });
     }
     Ok(Some(planned))
 }
@@ -119,11 +141,9 @@ pub(super) fn plan(
     }
     let known: BTreeMap<_, _> =
         targets.iter().zip(&drafts).filter_map(|(t, d)| Some((&t.id, &d.prepared.as_ref()?.manifest.variables))).collect();
-    given.check_used(&known)?;
-    if let Some((first, name)) = missing.first() {
-        let list: Vec<_> = missing.iter().map(|(id, name)| format!("{id}: {name}")).collect();
-        let failure = Failure::new(Code::MissingAnswers, format!("these variables have no answer: {}", list.join(", ")));
-        return Err(failure.hint(format!("forum fetch {first} --set {name}=…")).into());
+    given.check_used(asked.named, &known)?;
+    if !missing.is_empty() {
+        return Err(answers::missing(context, "fetch", asked.named, &missing).into());
     }
     targets
         .iter()
@@ -175,9 +195,8 @@ fn draft(
     if let Some(waiting) = old.filter(|entry| entry.pending.is_some() && (state == Some(State::Missing) || asked.force && named)) {
         return Err(refuse_waiting(waiting).into());
     }
-    match state {
-        None | Some(State::Missing) => workspace.require_free(&id.to_string(), &path)?,
-        Some(State::Clean | State::Adapted) => {}
+    if matches!(state, None | Some(State::Missing)) {
+        workspace.require_no_file(&id.to_string(), &path)?;
     }
     let same = |entry: &LockEntry| entry.version == record.version && wish.answers_hold(&entry.answers);
     let settled = old.is_some_and(same) && !given.concerns(id, named);
@@ -191,8 +210,9 @@ fn draft(
     }
     let Prepared { content, manifest, .. } = Prepared::read(places.open(registry)?, id, record)?;
     let mut answers = Answers::new();
-    for (name, answer) in &wish.variables {
-        if let Some(variable) = manifest.variables.get(name) {
+    for (name, variable) in &manifest.variables {
+        let earlier = || variable.renamed_from.as_ref().and_then(|earlier| wish.variables.get(earlier));
+        if let Some(answer) = wish.variables.get(name).or_else(earlier) {
             answers.insert(name.clone(), variable.check_answer(name, answer).with_context(|| format!("forum.toml: {id}"))?);
         }
     }
@@ -208,6 +228,9 @@ fn draft(
 fn write_down(workspace: &mut Workspace, target: &Target, wish: &Entry, manifest: &Manifest, answers: &Answers) {
     let open = answers.iter().filter(|(name, _)| manifest.variables.get(*name).is_some_and(|v| !v.is_secret()));
     let mut entry = wish.clone();
+    // An answer that was carried over stands under its new name alone.
+    let renamed = manifest.variables.values().filter_map(|variable| variable.renamed_from.as_ref());
+    renamed.filter(|earlier| !manifest.variables.contains_key(*earlier)).for_each(|earlier| drop(entry.variables.remove(earlier)));
     entry.variables.extend(open.map(|(name, answer)| (name.clone(), answer.clone())));
     if entry.variables != wish.variables {
         workspace.file.set_component(&target.id, &entry);
@@ -221,13 +244,53 @@ fn finish(workspace: &Workspace, target: &Target, draft: Draft) -> Result<Planne
     let Some(mut prepared) = draft.prepared else {
         let Some(old) = old else { unreachable!("without an old entry the content was read") };
         let wanted = (old.version != record.version).then(|| record.version.clone());
-        let step = if draft.state == Some(State::Clean) { Step::Unchanged } else { Step::Kept { wanted } };
+        let wish = workspace.file.components.get(&target.id);
+        let other_answers = wish.is_some_and(|wish| !wish.answers_hold(&old.answers));
+        let step = if draft.state == Some(State::Clean) { Step::Unchanged } else { Step::Kept { wanted, other_answers } };
         let entry = LockEntry { requested: target.requested, registry: draft.url, ..old.clone() };
         let needs = needs_on_disk(workspace, &entry);
-        return Ok(Planned { entry, registry: target.registry.clone(), step, needs, yanked });
+        let registry = target.registry.clone();
+        return Ok(Planned { entry, registry, step, needs, yanked, moved_from: None, defaults: Answers::new() });
     };
+    let is_new = !matches!(draft.state, Some(State::Clean | State::Adapted));
+    let answered = prepared.answers.clone();
     let place = Place { registry: draft.url, path: draft.path, requested: target.requested };
     let (entry, files) = prepared.write(&target.id, record, place)?;
-    let step = Step::Write { files, new: !matches!(draft.state, Some(State::Clean | State::Adapted)) };
-    Ok(Planned { entry, registry: target.registry.clone(), step, needs: prepared.manifest.needs, yanked })
+    // The same answers once more change nothing; and where forum.lock was lost, what lies there may be just this.
+    let step = if workspace.holds(&entry.path, &files)? {
+        Step::Unchanged
+    } else if is_new && found::versions(workspace)?.get(&target.id) == Some(&record.version) {
+        Step::Kept { wanted: None, other_answers: false }
+    } else {
+        if is_new {
+            workspace.require_free(&target.id.to_string(), &entry.path)?;
+        }
+        Step::Write { files, new: is_new }
+    };
+    let by_default = |(name, _): &(&String, &Answer)| is_new && !answered.contains_key(*name);
+    let defaults = entry.answers.iter().filter(by_default).map(|(name, answer)| (name.clone(), answer.clone())).collect();
+    let moved_from = moved_from(workspace, old, &entry.path)?;
+    let registry = target.registry.clone();
+    Ok(Planned { entry, registry, step, needs: prepared.manifest.needs, yanked, moved_from, defaults })
+}
+
+/// Where a component is that `forum.toml` now has elsewhere. It goes there only as it was published.
+fn moved_from(workspace: &Workspace, old: Option<&LockEntry>, path: &RelPath) -> Result<Option<RelPath>> {
+    let Some(old) = old.filter(|old| old.path != *path) else { return Ok(None) };
+    let from = &old.path;
+    if old.pending.is_some() {
+        return Err(refuse_waiting(old).into());
+    }
+    if from.contains(path) || path.contains(from) {
+        fail!(Code::Usage, "{}: `{path}` and `{from}`, where it is, lie in each other", old.id);
+    }
+    match workspace.state(old)? {
+        State::Missing => Ok(None),
+        State::Clean => Ok(Some(from.clone())),
+        State::Adapted => {
+            let failure =
+                Failure::new(Code::Occupied, format!("{} has your changes in `{from}`: only you can move it to `{path}`", old.id));
+            Err(failure.hint(format!("move the directory {from} to {path}, then: forum fetch")).into())
+        }
+    }
 }

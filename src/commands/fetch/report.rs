@@ -38,17 +38,33 @@ impl FetchReport {
             let action = match &one.step {
                 Step::Unchanged => "unchanged",
                 Step::Kept { .. } => "kept",
-                Step::Write { new: true, .. } => "added",
-                Step::Write { new: false, .. } => "updated",
+                Step::Write { new: true, .. } if one.moved_from.is_none() => "added",
+                Step::Write { .. } => "updated",
             };
             if let Some(reason) = &one.yanked {
                 report.notes.push(format!("note: {} {} is yanked: {reason}", entry.id, entry.version));
             }
-            if let Step::Kept { wanted: Some(version) } = &one.step {
+            if let Step::Kept { other_answers: true, .. } = &one.step {
+                let note = "has your changes, and other answers than forum.toml: to bring those into it: forum update";
+                report.notes.push(format!("note: {0} {note} {0}", entry.id));
+            }
+            if !one.defaults.is_empty() {
+                let list: Vec<_> = one.defaults.iter().map(|(name, answer)| format!("{name} = {answer}")).collect();
+                let way = format!("--set {}:NAME=…", entry.id);
+                report.notes.push(format!("note: {}: by default {} (others: {way})", entry.id, list.join(", ")));
+            }
+            if let Some(from) = &one.moved_from {
+                report.notes.push(format!("note: {} was in {from} before", entry.id));
+            }
+            if let Step::Kept { wanted: None, other_answers: false } = &one.step {
+                let note = "has your changes, which `fetch` leaves alone; newer versions come into it by: forum update";
+                report.notes.push(format!("note: {0} {note} {0}", entry.id));
+            }
+            if let Step::Kept { wanted: Some(version), .. } = &one.step {
                 let note = "it has your changes, which `fetch` leaves alone. To bring the newer version into them: forum update";
                 report.notes.push(format!("note: {0} stays at {1} instead of {version}: {note} {0}", entry.id, entry.version));
             }
-            if matches!(one.step, Step::Write { new: false, .. }) && !dry_run {
+            if action == "updated" && !dry_run {
                 report.notes.push(format!("note: what {0} was before is kept: forum restore {0}", entry.id));
             }
             report.needs.merge(&one.needs);

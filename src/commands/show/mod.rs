@@ -126,7 +126,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let index = registry.index(&id)?.with_context(|| format!("reading the index of {id}"))?;
     let record = pick(&index, version.as_ref())?;
     let content = content(context, registry, &index, record)?;
-    let shown = describe(registry, &index, record, content.as_ref())?;
+    let shown = Shown { registry: name, ..describe(registry, &index, record, content.as_ref())? };
     let readme = if args.readme { Some(readme(&id, record, content.as_ref())?) } else { None };
     places.notes().iter().for_each(|note| context.ui.say(note));
     context.ui.report("show", &Page { component: Box::new(shown), readme });
@@ -175,7 +175,7 @@ fn content(context: &Context, registry: &Registry, index: &IndexFile, record: &V
 fn readme(id: &ComponentId, record: &VersionRecord, content: Option<&Content>) -> Result<String> {
     let found = content.and_then(|content| ["README.md", "readme.md", "README.txt", "README"].iter().find_map(|name| content.get(name)));
     match found {
-        Some(bytes) => Ok(String::from_utf8_lossy(bytes).into_owned()),
+        Some(bytes) => Ok(String::from_utf8_lossy(bytes).replace("\r\n", "\n")),
         None => {
             let failure = Failure::new(Code::NotFound, format!("{id} {} has no README.md at hand", record.version));
             Err(failure.hint(format!("forum show {id}")).into())

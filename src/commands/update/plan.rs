@@ -8,7 +8,7 @@ use semver::Version;
 use super::choose::Target;
 use super::combine::{Combined, Sides, combine};
 use super::upstream::Versions;
-use crate::commands::answers::{Given, ask};
+use crate::commands::answers::{self, Given, ask};
 use crate::commands::places::Places;
 use crate::commands::prepared::{Place, Prepared};
 use crate::context::Context;
@@ -74,11 +74,9 @@ pub(super) fn plan(
         missing.extend(unknown.map(|name| (target.id.clone(), name)));
         drafts.push((target, draft));
     }
-    given.check_used(&drafts.iter().map(|(target, draft)| (&target.id, &draft.prepared.manifest.variables)).collect())?;
-    if let Some((first, name)) = missing.first() {
-        let list: Vec<_> = missing.iter().map(|(id, name)| format!("{id}: {name}")).collect();
-        let failure = Failure::new(Code::MissingAnswers, format!("these variables have no answer: {}", list.join(", ")));
-        return Err(failure.hint(format!("forum update {first} --set {name}=…")).into());
+    given.check_used(named, &drafts.iter().map(|(target, draft)| (&target.id, &draft.prepared.manifest.variables)).collect())?;
+    if !missing.is_empty() {
+        return Err(answers::missing(context, "update", named, &missing).into());
     }
     drafts.into_iter().map(|(target, draft)| finish(workspace, places, target, draft).with_context(|| label(target))).collect()
 }

@@ -28,7 +28,7 @@ impl WorkspaceLock {
     pub fn acquire(workspace: &Path, state_dir: &Path, waiting: &dyn Fn()) -> Result<Self> {
         let doing = || format!("locking the workspace {}", workspace.display());
         let file = platform::lockable_workspace(workspace, state_dir).with_context(doing)?;
-        wait(&file, Share::Exclusive, waiting).with_context(doing)?;
+        wait(&file, Share::Exclusive, waiting, &doing)?;
         Ok(Self { _file: file })
     }
 }
@@ -62,7 +62,7 @@ impl FileLock {
             platform::make_private_dirs(above).with_context(doing)?;
         }
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).with_context(doing)?;
-        wait(&file, share, waiting).with_context(doing)?;
+        wait(&file, share, waiting, &doing)?;
         Ok(Self { _file: file })
     }
 }
@@ -73,7 +73,7 @@ enum Share {
     Exclusive,
 }
 
-fn wait(file: &File, share: Share, waiting: &dyn Fn()) -> std::io::Result<()> {
+fn wait(file: &File, share: Share, waiting: &dyn Fn(), doing: &dyn Fn() -> String) -> Result<()> {
     let at_once = match share {
         Share::Shared => file.try_lock_shared(),
         Share::Exclusive => file.try_lock(),
@@ -81,7 +81,7 @@ fn wait(file: &File, share: Share, waiting: &dyn Fn()) -> std::io::Result<()> {
     match at_once {
         Ok(()) => return Ok(()),
         Err(TryLockError::WouldBlock) => waiting(),
-        Err(TryLockError::Error(error)) => return Err(error),
+        Err(TryLockError::Error(error)) => return Err(error).with_context(doing),
     }
     // The system's own waiting could not be interrupted.
     loop {
@@ -92,9 +92,8 @@ fn wait(file: &File, share: Share, waiting: &dyn Fn()) -> std::io::Result<()> {
         };
         match now {
             Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) if interrupt::is_asked() => return Err(std::io::ErrorKind::Interrupted.into()),
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) => interrupt::check()?,
+            Err(TryLockError::Error(error)) => return Err(error).with_context(doing),
         }
     }
 }

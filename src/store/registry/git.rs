@@ -7,7 +7,7 @@ use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFla
 
 use super::content::{Collector, Content, object_id};
 use super::network::Cached;
-use super::{Listed, MAX_LISTED_DEPTH, Source};
+use super::{Listed, MAX_LISTED_DEPTH, Source, tombstones};
 use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::content::MAX_DEPTH;
@@ -19,7 +19,7 @@ use crate::model::registry_file::{Limits, REGISTRY_FILE};
 use crate::store::fs::lock::FileLock;
 use crate::store::interrupt;
 use crate::store::objects::Objects;
-use crate::store::transport::{ACCEPTED, Wanted};
+use crate::store::transport::{ACCEPTED, INCOMING, Wanted};
 
 /// A tree object larger than this is no directory that a person made.
 const MAX_TREE_BYTES: u64 = 4 << 20;
@@ -238,6 +238,16 @@ fn sort_key(row: &Row<'_>) -> Vec<u8> {
 }
 
 impl GitTree {
+    /// An error for a history that was rewritten tells what the one that came says was removed.
+    fn name_tombstones(&mut self, error: anyhow::Error) -> anyhow::Error {
+        let Ok(come) = tip(&self.repository, INCOMING) else { return error };
+        let accepted = (self.main, self.root);
+        (self.main, self.root) = come;
+        let named = tombstones::named(error, self);
+        (self.main, self.root) = accepted;
+        named
+    }
+
     fn walk(&self, collector: &mut Collector<'_>, top: Oid) -> Result<()> {
         let (mut open, mut trees) = (vec![(String::new(), top)], 0);
         while let Some((prefix, oid)) = open.pop() {
@@ -309,7 +319,9 @@ impl Source for GitTree {
 
     fn refresh(&mut self) -> Result<bool> {
         let Some(supply) = &self.supply else { return Ok(false) };
-        supply.refresh()?;
+        if let Err(error) = supply.refresh() {
+            return Err(self.name_tombstones(error));
+        }
         let (main, root) = tip(&self.repository, ACCEPTED)?;
         let moved = main != self.main;
         (self.main, self.root) = (main, root);

@@ -10,6 +10,7 @@ mod people;
 mod search;
 mod start;
 mod state;
+mod tombstones;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub use content::{Content, tree_id};
 pub use mirror::{Mirrored, mirror};
 pub use start::{First, start};
 pub use state::{LocalRegistry, State};
+pub use tombstones::Tombstone;
 
 use self::folder::Folder;
 use self::git::GitTree;
@@ -395,7 +397,7 @@ fn remember(source: &GitTree, key: &str, options: &Options) -> Result<()> {
         && !options.accept_rewrite
         && network::descends(&Objects::of(source.repository())?, source.main, seen) != network::Descent::Yes
     {
-        return Err(network::rewritten(key, source.main, seen).into());
+        return Err(tombstones::named(network::rewritten(key, source.main, seen).into(), source));
     }
     memory.set_main(source.main)
 }

@@ -18,7 +18,7 @@ use crate::store::fs::lock::FileLock;
 use crate::store::fs::{make_private_directory, remove_directory, remove_file};
 use crate::store::memory::{Memory, file_name_of};
 use crate::store::objects::{Objects, torn_pack};
-use crate::store::transport::{ACCEPTED, EngineChoice, History, INCOMING, Job, Transport, Wanted, engine};
+use crate::store::transport::{ACCEPTED, BUILTIN_SUFFIX, EngineChoice, History, INCOMING, Job, Transport, Wanted, engine};
 
 /// A cache repository, in `folder`, and the way to its server.
 pub(super) struct Remote {
@@ -124,7 +124,7 @@ pub(super) fn alone(repository: &Path) -> Result<FileLock> {
 impl Remote {
     /// The cache repository of an address; the built-in engine cannot fill a partial one, and has its own.
     pub(super) fn cache(address: &Address, options: &Options) -> Result<Cached> {
-        let suffix = if options.engine == EngineChoice::Builtin { "-builtin" } else { "" };
+        let suffix = if options.engine.is_builtin() { BUILTIN_SUFFIX } else { "" };
         cache_repository(options, &address.key(), suffix)
     }
 

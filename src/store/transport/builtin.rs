@@ -4,6 +4,7 @@
 //! commit whole, and all of the history when something older is asked for. It has no
 //! time-outs by default; they are set here, with a deadline for everything.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use git2::{AutotagOption, ErrorCode, FetchOptions, RemoteCallbacks, Repository};
@@ -35,6 +36,11 @@ impl Transport for Builtin {
         set_timeouts(job.timeout);
         let repository = Repository::open_bare(job.repository)?;
         let shallow = repository.is_shallow();
+        if is_partial(job.repository) {
+            // A git that is gone or was replaced by an older one filled it: what it left out, this engine cannot ask for.
+            let message = format!("git 2.36 or newer is needed to go on with what is cached of {}", job.address);
+            return Err(Failure::new(Code::Usage, message).hint("FORUM_GIT=builtin, and the same command again").into());
+        }
         let depth = match history {
             History::Newest => 1,
             History::Commits | History::Everything if shallow => UNSHALLOW,
@@ -47,6 +53,12 @@ impl Transport for Builtin {
     fn fetch_objects(&self, job: &Job<'_>, ids: &[ObjectId], _wanted: Wanted) -> anyhow::Result<Vec<String>> {
         if ids.is_empty() { Ok(Vec::new()) } else { self.fetch_main(job, History::Everything) }
     }
+}
+
+/// Whether git has left out objects of what is here: it marks such packs (git-fetch-pack, `.promisor`).
+fn is_partial(repository: &Path) -> bool {
+    let packs = std::fs::read_dir(repository.join("objects/pack"));
+    packs.is_ok_and(|packs| packs.flatten().any(|entry| entry.path().extension().is_some_and(|end| end == "promisor")))
 }
 
 fn fetch(repository: &Repository, job: &Job<'_>, depth: i32) -> Result<(), Failure> {

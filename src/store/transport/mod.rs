@@ -31,6 +31,9 @@ pub const ACCEPTED: &str = "refs/forum/main";
 /// The mark of a cache repository whose server serves nothing but all of `main`.
 pub const FULL_MARK: &str = "forum-full";
 
+/// The end of the name of a cache that the built-in engine fills: it cannot go on with a partial one of git's.
+pub const BUILTIN_SUFFIX: &str = "-builtin";
+
 /// Which engine the settings ask for (`FORUM_GIT`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum EngineChoice {
@@ -52,6 +55,14 @@ impl EngineChoice {
             "builtin" => Self::Builtin,
             path => Self::Program(PathBuf::from(path)),
         }
+    }
+}
+
+impl EngineChoice {
+    /// Whether the built-in engine will be used, as far as can be told without running a git.
+    #[must_use]
+    pub fn is_builtin(&self) -> bool {
+        *self == Self::Builtin || *self == Self::System && !system::Git::is_on_path()
     }
 }
 

@@ -73,6 +73,14 @@ impl Git {
         }
     }
 
+    /// Whether PATH leads to a git, of whatever version: told without running it.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "where programs are found is no setting of ours")]
+    pub fn is_on_path() -> bool {
+        let name = format!("git{}", std::env::consts::EXE_SUFFIX);
+        std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|directory| directory.join(&name).is_file()))
+    }
+
     /// The program.
     #[must_use]
     pub fn program(&self) -> &Path {
