@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::plan::{Planned, Step};
 use crate::model::manifest::Needs;
+use crate::model::path::WARN_PATH_BYTES;
 use crate::store::workspace::Workspace;
 use crate::ui::{Report, Ui};
 
@@ -41,32 +42,7 @@ impl FetchReport {
                 Step::Write { new: true, .. } if one.moved_from.is_none() => "added",
                 Step::Write { .. } => "updated",
             };
-            if let Some(reason) = &one.yanked {
-                report.notes.push(format!("note: {} {} is yanked: {reason}", entry.id, entry.version));
-            }
-            if let Step::Kept { other_answers: true, .. } = &one.step {
-                let note = "has your changes, and other answers than forum.toml: to bring those into it: forum update";
-                report.notes.push(format!("note: {0} {note} {0}", entry.id));
-            }
-            if !one.defaults.is_empty() {
-                let list: Vec<_> = one.defaults.iter().map(|(name, answer)| format!("{name} = {answer}")).collect();
-                let way = format!("--set {}:NAME=…", entry.id);
-                report.notes.push(format!("note: {}: by default {} (others: {way})", entry.id, list.join(", ")));
-            }
-            if let Some(from) = &one.moved_from {
-                report.notes.push(format!("note: {} was in {from} before", entry.id));
-            }
-            if let Step::Kept { wanted: None, other_answers: false } = &one.step {
-                let note = "has your changes, which `fetch` leaves alone; newer versions come into it by: forum update";
-                report.notes.push(format!("note: {0} {note} {0}", entry.id));
-            }
-            if let Step::Kept { wanted: Some(version), .. } = &one.step {
-                let note = "it has your changes, which `fetch` leaves alone. To bring the newer version into them: forum update";
-                report.notes.push(format!("note: {0} stays at {1} instead of {version}: {note} {0}", entry.id, entry.version));
-            }
-            if action == "updated" && !dry_run {
-                report.notes.push(format!("note: what {0} was before is kept: forum restore {0}", entry.id));
-            }
+            report.notes.extend(notes(one, action == "updated" && !dry_run));
             report.needs.merge(&one.needs);
             report.components.push(Row {
                 id: entry.id.to_string(),
@@ -88,6 +64,46 @@ impl FetchReport {
     pub(super) fn say_notes(&self, ui: &Ui) {
         self.notes.iter().for_each(|note| ui.say(note));
     }
+}
+
+/// What a person should know of one component; what was `replaced` is kept.
+fn notes(one: &Planned, replaced: bool) -> Vec<String> {
+    let (entry, mut notes) = (&one.entry, Vec::new());
+    if let Some(reason) = &one.yanked {
+        notes.push(format!("note: {} {} is yanked: {reason}", entry.id, entry.version));
+    }
+    if let Step::Kept { other_answers: true, .. } = &one.step {
+        let note = "has your changes, and other answers than forum.toml: to bring those into it: forum update";
+        notes.push(format!("note: {0} {note} {0}", entry.id));
+    }
+    if !one.defaults.is_empty() {
+        let list: Vec<_> = one.defaults.iter().map(|(name, answer)| format!("{name} = {answer}")).collect();
+        let way = format!("--set {}:NAME=…", entry.id);
+        notes.push(format!("note: {}: by default {} (others: {way})", entry.id, list.join(", ")));
+    }
+    if let Some(from) = &one.moved_from {
+        notes.push(format!("note: {} was in {from} before", entry.id));
+    }
+    if let Step::Kept { wanted: None, other_answers: false } = &one.step {
+        let note = "has your changes, which `fetch` leaves alone; newer versions come into it by: forum update";
+        notes.push(format!("note: {0} {note} {0}", entry.id));
+    }
+    if let Step::Kept { wanted: Some(version), .. } = &one.step {
+        let note = "it has your changes, which `fetch` leaves alone. To bring the newer version into them: forum update";
+        notes.push(format!("note: {0} stays at {1} instead of {version}: {note} {0}", entry.id, entry.version));
+    }
+    if replaced {
+        notes.push(format!("note: what {0} was before is kept: forum restore {0}", entry.id));
+    }
+    if let Step::Write { files, .. } = &one.step {
+        let long = files.iter().filter_map(|file| entry.path.join(&file.path).ok()).filter(|path| path.as_str().len() >= WARN_PATH_BYTES);
+        let long: Vec<_> = long.map(|path| path.to_string()).collect();
+        if let Some(first) = long.first() {
+            let many = if long.len() > 1 { format!(", and {} more", long.len() - 1) } else { String::new() };
+            notes.push(format!("note: {first}{many}: so long a path may be too long for programs on Windows"));
+        }
+    }
+    notes
 }
 
 impl Report for FetchReport {

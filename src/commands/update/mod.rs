@@ -196,7 +196,15 @@ impl Apply {
     fn say(&self, context: &Context, waits: &[ComponentId], choice: &Choice, dry_run: bool) {
         let ui = &context.ui;
         if self.plans.is_empty() && waits.is_empty() {
-            ui.say("nothing newer is there");
+            ui.say("nothing newer is there that forum.toml allows");
+        }
+        for target in choice.targets.iter().filter(|target| target.requested) {
+            let (id, here) = (&target.id, &target.chosen.record.version);
+            if let Some(newest) = target.chosen.index.newest().map(|record| &record.version).filter(|newest| *newest > here) {
+                ui.say(&format!(
+                    "note: {id} {newest} is there, which forum.toml leaves out: forum fetch {id}@^{newest}, then forum update"
+                ));
+            }
         }
         for id in &self.loose {
             ui.say(&format!("note: {id} is no longer needed; its files stay in the workspace"));
