@@ -40,6 +40,23 @@ fn plain_folder_has_the_newest_only() {
 }
 
 #[test]
+fn both_digests_of_a_plain_folder_are_compared() {
+    let (sandbox, small, _) = ready();
+    let plain = small.registry.plain(&sandbox.path("plain"));
+    let index = plain.join("index/goteborg/bytes.toml");
+    let good = fs::read_to_string(&index).unwrap();
+    let wrong = ["0".repeat(40), format!("sha256:{}", "0".repeat(64))];
+    for (right, wrong) in [&small.bytes.tree, &small.bytes.checksum].into_iter().zip(wrong) {
+        fs::write(&index, good.replace(right, &wrong)).unwrap();
+        let ws = sandbox.directory(&wrong[..6]);
+        let before = snapshot(&ws);
+        let error = sandbox.fetch(&ws, &[BYTES, "--registry", plain.to_str().unwrap()]).fails(1, "integrity");
+        assert!(error.contains(BYTES) && error.contains(right) && error.contains(&wrong), "{error}");
+        unchanged(&before, &ws);
+    }
+}
+
+#[test]
 fn other_addresses_are_refused_and_run_nothing() {
     let (sandbox, _small, _) = ready();
     let canary = sandbox.path("canary");

@@ -7,6 +7,8 @@ use crate::support::fixtures::readme;
 use crate::support::registry::{Registry, Version};
 use crate::support::sandbox::{Outcome, Sandbox};
 use crate::support::server::{Http, Options};
+#[cfg(unix)]
+use crate::support::set_mode;
 use crate::support::{Files, contents, files, git_command, output, write_files};
 
 const ID: &str = "sundsvall/pupil-sync";
@@ -194,6 +196,25 @@ fn provenance_has_no_credentials_and_only_public_places() {
     let run = world.publish(&[]).ok();
     let index = world.registry.git(&["show", &format!("refs/heads/contribute/{ID}-1.0.1:index/{ID}.toml")]);
     assert!(!index.contains("intra") && run.stderr.contains("internal host"), "{index} {run}");
+}
+
+#[cfg(unix)]
+#[test]
+fn programs_that_the_repository_names_are_not_run() {
+    let world = World::new();
+    let (trace, programs) = (world.sandbox.path("trace"), world.sandbox.directory("programs"));
+    for name in ["monitor", "post-index-change", "pre-push", "reference-transaction"] {
+        let program = programs.join(name);
+        fs::write(&program, format!("#!/bin/sh\n: > '{}'\n", trace.display())).unwrap();
+        set_mode(&program, 0o755);
+    }
+    world.git(&["config", "core.hooksPath", programs.to_str().unwrap()]);
+    world.git(&["config", "core.fsmonitor", programs.join("monitor").to_str().unwrap()]);
+    let _ = fs::remove_file(&trace);
+    // The time tells git to look again, and so to write its index.
+    fs::write(world.at().join("process.json"), "{\"name\": \"sync\"}\r\n").unwrap();
+    world.publish(&[]).ok();
+    assert!(!trace.exists(), "a program was run");
 }
 
 #[test]
