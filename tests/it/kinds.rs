@@ -56,6 +56,36 @@ fn both_digests_of_a_plain_folder_are_compared() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_in_a_plain_folder_is_refused() {
+    let (sandbox, small, _) = ready();
+    let plain = small.registry.plain(&sandbox.path("plain"));
+    std::os::unix::fs::symlink("README.md", plain.join("components/goteborg/bytes/link")).unwrap();
+    let ws = sandbox.directory("w");
+    let before = snapshot(&ws);
+    let error = sandbox.fetch(&ws, &[BYTES, "--registry", plain.to_str().unwrap()]).fails(1, "unsafe-content");
+    assert!(error.contains(BYTES) && error.contains("link"), "{error}");
+    unchanged(&before, &ws);
+}
+
+#[test]
+fn a_bundle_that_is_not_whole_is_refused() {
+    let (sandbox, small, ws) = ready();
+    let part = sandbox.path("part.bundle");
+    small.registry.git(&["bundle", "create", "-q", part.to_str().unwrap(), "refs/heads/main~1..refs/heads/main"]);
+    let cut = sandbox.path("cut.bundle");
+    fs::write(&cut, format!("# v2 git bundle\n{} refs/heads/main\n", small.registry.head())).unwrap();
+    let endless = sandbox.path("endless.bundle");
+    fs::write(&endless, format!("# v2 git bundle\n{}", "@x=y\n".repeat(500_000))).unwrap();
+    let before = snapshot(&ws);
+    for (bundle, rule) in [(part, "is not whole"), (cut, "has no end to its header"), (endless, "has no end to its header")] {
+        let error = sandbox.fetch(&ws, &[BYTES, "--registry", bundle.to_str().unwrap()]).fails(1, "invalid-registry");
+        assert!(error.contains(bundle.to_str().unwrap()) && error.contains(rule), "{error}");
+    }
+    unchanged(&before, &ws);
+}
+
 #[test]
 fn other_addresses_are_refused_and_run_nothing() {
     let (sandbox, _small, _) = ready();

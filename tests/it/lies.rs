@@ -91,6 +91,8 @@ fn a_journal_of_nobody_moves_nothing() {
         ("journal.json", operation("/etc")),
         ("journal.json", operation(".forum/stage")),
         ("journal.json", "{\"format\":99}".to_owned()),
+        ("journal.json", operation("mine").replace("\"format\":1", "\"format\":2")),
+        ("journal.json", "{\"format\":1,\"created\":[],\"areas\":[\"mine\"],\"operations\":[]}".to_owned()),
         ("journal.json", "[".repeat(100_000)),
         ("stage.json", "[\"../victim\"]".to_owned()),
         ("stage.json", "[\"mine\"]".to_owned()),
@@ -111,7 +113,7 @@ fn a_journal_of_nobody_moves_nothing() {
 #[test]
 fn an_environment_that_points_git_elsewhere_changes_nothing() {
     let mut sandbox = Sandbox::new();
-    let small = small(&sandbox.path(""));
+    let mut small = small(&sandbox.path(""));
     let http = Http::start(&sandbox.path("srv"), Options::default());
     let victim = small.registry.checkout(&sandbox.path("victim"));
     let git = victim.join(".git");
@@ -132,6 +134,8 @@ fn an_environment_that_points_git_elsewhere_changes_nothing() {
     let ws = sandbox.workspace("w", &http.url());
     sandbox.fetch(&ws, &[PUPIL, K[0], K[1]]).ok();
     same_files(&ws.join("components").join(PUPIL), &small.pupil[2].files);
+    small.registry.publish("inera/later", "1.0.0", files(&[("README.md", "later\n")]));
+    sandbox.fetch(&ws, &["inera/later", K[0], K[1]]).ok();
     unchanged(&before, &victim);
     let packs = snapshot(&sandbox.cache()).into_keys().filter(|path| path.contains("/objects/")).count();
     assert!(packs > 3, "what came lies in the cache");

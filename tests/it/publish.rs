@@ -11,7 +11,7 @@ use crate::support::server::{Http, Options};
 use crate::support::set_mode;
 use crate::support::{Files, contents, files, git_command, output, write_files};
 
-const ID: &str = "sundsvall/pupil-sync";
+pub(crate) const ID: &str = "sundsvall/pupil-sync";
 const DIR: &str = "integrations/pupil-sync";
 const README: &str = "# Pupil sync\n\nReads pupils from the school system and writes them to the identity platform.\n\n## What it needs\n\nNothing beyond the platform.\n\n## How to adapt it\n\nChange the address in `process.json`.\n";
 
@@ -33,15 +33,15 @@ pub(crate) fn component(version: &str, extra: &str, more: &[(&str, &str)]) -> Fi
 }
 
 /// A registry behind http, and a municipality's repository that knows it.
-struct World {
-    sandbox: Sandbox,
-    registry: Registry,
-    http: Http,
-    muni: PathBuf,
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) registry: Registry,
+    pub(crate) http: Http,
+    pub(crate) muni: PathBuf,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let sandbox = Sandbox::new();
         let mut registry = Registry::new(&sandbox.path("srv/kommun.git"));
         registry.publish("inera/plain", "1.0.0", readme("1.0.0"));
@@ -69,18 +69,18 @@ impl World {
         self.muni.join(DIR)
     }
 
-    fn save(&self, files: &Files) {
+    pub(crate) fn save(&self, files: &Files) {
         let _ = fs::remove_dir_all(self.at());
         write_files(&self.at(), files);
         self.git(&["add", "-A"]);
         self.git(&["commit", "-q", "--allow-empty", "-m", "work"]);
     }
 
-    fn publish(&self, args: &[&str]) -> Outcome {
+    pub(crate) fn publish(&self, args: &[&str]) -> Outcome {
         self.sandbox.run(&self.muni, &[&["publish", DIR, "--json"], args].concat())
     }
 
-    fn run(&self, args: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, args: &[&str]) -> Outcome {
         self.sandbox.run(&self.muni, args)
     }
 
@@ -196,6 +196,33 @@ fn provenance_has_no_credentials_and_only_public_places() {
     let run = world.publish(&[]).ok();
     let index = world.registry.git(&["show", &format!("refs/heads/contribute/{ID}-1.0.1:index/{ID}.toml")]);
     assert!(!index.contains("intra") && run.stderr.contains("internal host"), "{index} {run}");
+}
+
+#[test]
+fn an_environment_that_points_git_elsewhere_publishes_the_same() {
+    let world = World::new();
+    let victim = world.sandbox.path("victim");
+    git_in(&victim, &["init", "-q"]);
+    let git = victim.join(".git");
+    let mut said = world.publish(&["--dry-run"]).ok().json();
+    for (key, value) in [
+        ("GIT_DIR", git.clone()),
+        ("GIT_WORK_TREE", victim.clone()),
+        ("GIT_INDEX_FILE", git.join("index")),
+        ("GIT_OBJECT_DIRECTORY", git.join("objects")),
+        ("GIT_COMMON_DIR", git.clone()),
+    ] {
+        let run = world.sandbox.run_with(&world.muni, &["publish", DIR, "--dry-run", "--json"], &[(key, value.to_str().unwrap())]).ok();
+        let mut now = run.json();
+        // A commit bears its time.
+        for one in [&mut now, &mut said] {
+            one.as_object_mut().unwrap().remove("commit");
+        }
+        assert_eq!(now, said, "{key}: {run}");
+    }
+    let bare = world.registry.path.to_str().unwrap();
+    world.sandbox.run_with(&world.muni, &["publish", DIR, "--registry", bare], &[("GIT_NAMESPACE", "elsewhere")]).ok();
+    assert_eq!(world.branches(), [format!("contribute/{ID}-1.0.0")]);
 }
 
 #[cfg(unix)]
