@@ -76,10 +76,12 @@ fn a_bundle_that_is_not_whole_is_refused() {
     small.registry.git(&["bundle", "create", "-q", part.to_str().unwrap(), "refs/heads/main~1..refs/heads/main"]);
     let cut = sandbox.path("cut.bundle");
     fs::write(&cut, format!("# v2 git bundle\n{} refs/heads/main\n", small.registry.head())).unwrap();
-    let endless = sandbox.path("endless.bundle");
-    fs::write(&endless, format!("# v2 git bundle\n{}", "@x=y\n".repeat(500_000))).unwrap();
+    let long = sandbox.path("long.bundle");
+    let whole = fs::read(small.registry.bundle(&sandbox.path("whole.bundle"))).unwrap();
+    let first = b"# v2 git bundle\n".len();
+    fs::write(&long, [&whole[..first], "@x=y\n".repeat(300_000).as_bytes(), &whole[first..]].concat()).unwrap();
     let before = snapshot(&ws);
-    for (bundle, rule) in [(part, "is not whole"), (cut, "has no end to its header"), (endless, "has no end to its header")] {
+    for (bundle, rule) in [(part, "is not whole"), (cut, "has no end to its header"), (long, "has no end to its header")] {
         let error = sandbox.fetch(&ws, &[BYTES, "--registry", bundle.to_str().unwrap()]).fails(1, "invalid-registry");
         assert!(error.contains(bundle.to_str().unwrap()) && error.contains(rule), "{error}");
     }

@@ -308,6 +308,22 @@ fn a_branch_that_somebody_else_changed_is_left_alone() {
 }
 
 #[test]
+fn a_branch_on_a_history_that_was_taken_back_is_left_alone() {
+    let mut world = World::new();
+    world.publish(&[]).ok();
+    let branch = format!("refs/heads/contribute/{ID}-1.0.0");
+    let tip = world.registry.git(&["rev-parse", &branch]);
+    let anew = world.registry.git(&["commit-tree", "refs/heads/main^{tree}", "-m", "Begin anew"]);
+    world.registry.set_main(&anew);
+    for memory in ["state", "cache"] {
+        fs::remove_dir_all(world.sandbox.path(memory)).unwrap();
+    }
+    world.save(&component("1.0.0", "", &[("more.txt", "more\n")]));
+    world.publish(&[]).fails(1, "exists");
+    assert_eq!(world.registry.git(&["rev-parse", &branch]), tip);
+}
+
+#[test]
 fn straight_onto_main_and_into_a_fork() {
     let world = World::new();
     let commit = world.publish(&["--direct"]).ok().json()["commit"].as_str().unwrap().to_owned();

@@ -237,44 +237,48 @@ fn judged(read: Result<Content>) -> Result<Held> {
 }
 
 /// The paths of files in which two trees differ, within bounds: a few trees that hold each other again and again name
-/// more files than any machine could list. Where a name stands twice, it differs.
+/// more files than any machine could list. Where a name comes to stand twice, others would see another one than we do.
 fn differences(repository: &Repository, old: Option<Oid>, new: Oid) -> Result<Vec<String>> {
-    type Entries = BTreeMap<(Vec<u8>, bool), Vec<(Oid, i32)>>;
-    let read = |tree: Option<Oid>| -> Result<Entries> {
-        let mut entries = Entries::new();
-        if let Some(tree) = tree {
-            for entry in &repository.find_tree(tree)? {
-                let key = (entry.name_bytes().to_vec(), entry.kind() == Some(ObjectType::Tree));
-                entries.entry(key).or_default().push((entry.id(), entry.filemode_raw()));
-            }
-        }
-        Ok(entries)
+    let refuse = |path: &str, rule: String| -> Result<()> {
+        let failure = Failure::new(Code::UnsafeContent, format!("`{}`: {rule}", path.escape_debug()));
+        Err(failure.hint("look at what the directory above it holds, and take it out").into())
     };
-    let (mut open, mut found, mut seen) = (vec![(String::new(), old, Some(new))], Vec::new(), 0);
-    while let Some((above, old, new)) = open.pop() {
-        let (old, new) = (read(old)?, read(new)?);
-        for (name, is_tree) in old.keys().chain(new.keys().filter(|key| !old.contains_key(*key))) {
-            let key = (name.clone(), *is_tree);
-            let (before, after) = (old.get(&key), new.get(&key));
-            let twice = [before, after].into_iter().flatten().any(|entries| entries.len() > 1);
-            if before == after && !twice {
+    let (mut open, mut found) = (vec![(String::new(), old, Some(new))], Vec::new());
+    let (mut seen, mut bytes) = (0, 0);
+    while let Some((above, old_tree, new_tree)) = open.pop() {
+        let (old_rows, new_rows) = (entries(repository, old_tree)?, entries(repository, new_tree)?);
+        for key in old_rows.keys().chain(new_rows.keys().filter(|key| !old_rows.contains_key(*key))) {
+            let (before, after) = (old_rows.get(key), new_rows.get(key));
+            if before == after {
                 continue;
             }
+            let (name, is_tree) = key;
             let path = format!("{above}{}", String::from_utf8_lossy(name));
-            seen += 1;
-            if seen > MOST_LISTED {
-                let failure = Failure::new(
-                    Code::UnsafeContent,
-                    format!("`{}`: with it the registry has more than {MOST_LISTED} files and directories", path.escape_debug()),
-                );
-                return Err(failure.hint("look at what that directory holds, and take it out").into());
+            (seen, bytes) = (seen + 1, bytes + path.len());
+            if seen > MOST_LISTED || bytes > MOST_LISTED * 100 {
+                refuse(&path, format!("with it there are more than {MOST_LISTED} files and directories, or their paths are too long"))?;
             }
-            let first = |entries: Option<&Vec<(Oid, i32)>>| entries.and_then(|entries| entries.first()).map(|entry| entry.0);
-            match is_tree {
-                true if twice => found.push(format!("{path}/")),
-                true => open.push((format!("{path}/"), first(before), first(after))),
-                false => found.push(path),
+            if old.is_some() && after.is_some_and(|rows| rows.len() > 1) {
+                refuse(&path, "stands twice in its directory, which git does not allow".to_owned())?;
             }
+            let first = |rows: Option<&Vec<(Oid, i32)>>| rows.and_then(|rows| rows.first()).map(|row| row.0);
+            if *is_tree {
+                open.push((format!("{path}/"), first(before), first(after)));
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What a tree holds, by name and whether it is a directory; none where there is no tree.
+fn entries(repository: &Repository, tree: Option<Oid>) -> Result<BTreeMap<(Vec<u8>, bool), Vec<(Oid, i32)>>> {
+    let mut found = BTreeMap::<_, Vec<_>>::new();
+    if let Some(tree) = tree {
+        for entry in &repository.find_tree(tree)? {
+            let key = (entry.name_bytes().to_vec(), entry.kind() == Some(ObjectType::Tree));
+            found.entry(key).or_default().push((entry.id(), entry.filemode_raw()));
         }
     }
     Ok(found)

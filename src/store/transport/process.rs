@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn who_talks_on_for_ever_is_ended_with_all_that_was_started() {
+    fn endless_talk_is_ended_with_what_it_started() {
         let dir = tempfile::tempdir().expect("a directory");
         let late = dir.path().join("late");
         // The talk has an end of its own, so that nothing is left where this fails.
