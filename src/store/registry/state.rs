@@ -272,9 +272,12 @@ fn differences(repository: &Repository, old: Option<Oid>, new: Oid) -> Result<Ve
     Ok(found)
 }
 
-/// What a tree holds, by name and whether it is a directory; none where there is no tree.
-fn entries(repository: &Repository, tree: Option<Oid>) -> Result<BTreeMap<(Vec<u8>, bool), Vec<(Oid, i32)>>> {
-    let mut found = BTreeMap::<_, Vec<_>>::new();
+/// Objects and modes, by name and whether it is a directory.
+type Entries = BTreeMap<(Vec<u8>, bool), Vec<(Oid, i32)>>;
+
+/// What a tree holds; nothing where there is no tree.
+fn entries(repository: &Repository, tree: Option<Oid>) -> Result<Entries> {
+    let mut found = Entries::new();
     if let Some(tree) = tree {
         for entry in &repository.find_tree(tree)? {
             let key = (entry.name_bytes().to_vec(), entry.kind() == Some(ObjectType::Tree));
