@@ -211,6 +211,24 @@ mod tests {
     }
 
     #[test]
+    fn each_rule_is_named() {
+        for (bad, rule) in [
+            ("", "is empty"),
+            ("/a", "is absolute"),
+            ("../a", "has a part `.` or `..`"),
+            ("a/.", "has a part `.` or `..`"),
+            ("a//b", "has an empty part"),
+            ("a\u{7f}", "has a control character"),
+            ("a\\b", "has a character that Windows does not allow in names"),
+            ("a./b", "ends in a dot or a space, which Windows drops"),
+            ("aux.txt", "is a device name on Windows"),
+            ("x/.Git", "is a name of git's own directory"),
+        ] {
+            assert_eq!(bad.parse::<RelPath>().expect_err(bad).rule(), rule, "{bad:?}");
+        }
+    }
+
+    #[test]
     fn ordinary_paths_are_taken() {
         for good in
             ["a", "Öppna data/läs mig.txt", ".gitattributes", ".gitignore", "a.b/c-d", "name with space & (parens).txt", "console.log"]

@@ -278,6 +278,7 @@ mod tests {
     fn the_link_that_a_server_prints_is_found() {
         let talk = "remote: \nremote: To create a merge request, visit:\u{1b}[0m\nremote:   https://git.example/x/-/merge_requests/new?a=b\nTo https://git.example/x.git\n";
         assert_eq!(printed_link(talk).as_deref(), Some("https://git.example/x/-/merge_requests/new?a=b"));
+        assert_eq!(printed_link("remote: https://git.example/\u{1b}]0;x\u{7}\n").as_deref(), Some("https://git.example/]0;x"));
         assert_eq!(printed_link("To https://git.example/x.git\n"), None);
     }
 

@@ -1,12 +1,13 @@
 //! The cache and the program around it: `forum cache`, completions, man pages, Ctrl-C.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::support::fixtures::{KOMMUN, PUPIL, ready, small};
+use crate::support::fixtures::{KOMMUN, PUPIL, readme, ready, small};
 use crate::support::sandbox::Sandbox;
 use crate::support::server::{Http, Options};
-use crate::support::{Entry, output, same_files, set_mode, snapshot, unchanged};
+use crate::support::{Entry, output, same_files, set_mode, snapshot, unchanged, wait};
 
 const K: [&str; 2] = KOMMUN;
 
@@ -64,6 +65,59 @@ fn damage_is_named_and_cleaning_heals() {
         sandbox.fetch(&ws, &[]).ok();
     }
     same_files(&ws.join("components").join(PUPIL), &small.pupil[2].files);
+}
+
+/// The repository of the one cached registry, and the file by which it is locked.
+fn cached(sandbox: &Sandbox) -> (PathBuf, PathBuf) {
+    let folder = sandbox.cache().join("registries");
+    let found = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_dir()).unwrap();
+    let lock = folder.join(format!("{}.lock", found.file_name().unwrap().to_str().unwrap()));
+    assert!(lock.is_file(), "{}", lock.display());
+    (found, lock)
+}
+
+#[test]
+fn cleaning_waits_for_readers_and_readers_for_cleaning() {
+    let sandbox = Sandbox::new();
+    let small = small(&sandbox.path(""));
+    let http = Http::start(&sandbox.path("srv"), Options::default());
+    let ws = sandbox.workspace("first", &http.url());
+    sandbox.fetch(&ws, &[PUPIL, K[0], K[1]]).ok();
+    let (repository, lock) = cached(&sandbox);
+    let held = fs::File::open(&lock).unwrap();
+    let waits = |args: &[&str], look: &dyn Fn()| {
+        let mut child = sandbox.command(&ws, args).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(1500));
+        assert!(child.try_wait().unwrap().is_none(), "{args:?} does not wait");
+        look();
+        held.unlock().unwrap();
+        assert_eq!(wait(child, sandbox.limit).0, Some(0), "{args:?}");
+    };
+    held.lock_shared().unwrap();
+    waits(&["cache", "clean"], &|| assert!(repository.join("HEAD").is_file()));
+    assert!(!repository.exists());
+    sandbox.run(&ws, &["registry", "refresh"]).ok();
+    fs::remove_dir_all(ws.join("components")).unwrap();
+    held.lock().unwrap();
+    waits(&["fetch", "--locked"], &|| assert!(!ws.join("components").exists()));
+    same_files(&ws.join("components").join(PUPIL), &small.pupil[2].files);
+}
+
+#[test]
+fn locks_that_a_killed_git_left_in_the_cache_are_taken_away() {
+    let sandbox = Sandbox::new();
+    let mut small = small(&sandbox.path(""));
+    let http = Http::start(&sandbox.path("srv"), Options::default());
+    let ws = sandbox.workspace("first", &http.url());
+    sandbox.fetch(&ws, &[PUPIL, K[0], K[1]]).ok();
+    let (repository, _) = cached(&sandbox);
+    for (number, name) in ["shallow.lock", "refs/forum/incoming.lock", "refs/forum/main.lock"].iter().enumerate() {
+        fs::write(repository.join(name), "").unwrap();
+        let id = format!("inera/later-{number}");
+        small.registry.publish(&id, "1.0.0", readme("1"));
+        sandbox.fetch(&ws, &[&id, K[0], K[1]]).ok();
+        assert!(!repository.join(name).exists(), "{name}");
+    }
 }
 
 /// A harm that is done to a file.
@@ -145,7 +199,6 @@ fn colour_comes_where_it_is_asked_for_alone() {
 fn an_interrupted_run_cleans_up() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::time::Duration;
 
     use crate::support::server::Fault;
 

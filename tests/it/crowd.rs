@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::publish::component;
+use crate::publish::{ID, World, component};
 use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
-use crate::support::server::{Http, Options};
+use crate::support::server::{Http, Options, Request};
 use crate::support::{Files, git, git_command, wait, write_files};
 
 /// The component of a publisher, in one of its versions.
@@ -110,4 +111,58 @@ fn three_publishers_at_once() {
 #[ignore = "long"]
 fn two_hundred_publications_by_eight_publishers() {
     crowd(8, 25);
+}
+
+/// A second server for the registry of a world. Once it is armed, a reference comes to a commit between the look at it
+/// and the next push.
+fn racing(world: &World, reference: &str, commit: &str) -> (Http, Arc<AtomicBool>) {
+    let armed = Arc::new(AtomicBool::new(false));
+    let (path, is_armed) = (world.registry.path.clone(), Arc::clone(&armed));
+    let (reference, commit) = (reference.to_owned(), commit.to_owned());
+    let hook = move |request: &Request| {
+        if request.path.contains("receive-pack") && is_armed.swap(false, Ordering::SeqCst) {
+            let at = ["--git-dir".as_ref(), path.as_os_str()];
+            git(&[&at[..], &["update-ref".as_ref(), reference.as_ref(), commit.as_ref()]].concat());
+        }
+        None
+    };
+    let http = Http::start(&world.sandbox.path("srv"), Options { hook: Some(Box::new(hook)), ..Options::default() });
+    let wishes = fs::read_to_string(world.muni.join("forum.toml")).unwrap().replace(&world.http.url(), &http.url());
+    fs::write(world.muni.join("forum.toml"), wishes).unwrap();
+    (http, armed)
+}
+
+/// A commit on another, with the same tree.
+fn commit_on(registry: &Registry, tip: &str) -> String {
+    registry.git(&["commit-tree", &format!("{tip}^{{tree}}"), "-p", tip, "-m", "A word from the reviewer"])
+}
+
+#[test]
+fn what_comes_onto_the_branch_during_a_push_is_not_lost() {
+    let world = World::new();
+    world.publish(&[]).ok();
+    let branch = format!("refs/heads/contribute/{ID}-1.0.0");
+    let theirs = commit_on(&world.registry, &branch);
+    let (_http, armed) = racing(&world, &branch, &theirs);
+    world.save(&component("1.0.0", "", &[("more.txt", "more\n")]));
+    armed.store(true, Ordering::SeqCst);
+    world.publish(&[]).fails(1, "exists");
+    assert_eq!(world.registry.git(&["rev-parse", &branch]), theirs);
+}
+
+#[test]
+fn what_comes_onto_main_during_a_push_is_not_lost() {
+    let mut world = World::new();
+    let ours = world.registry.head();
+    let theirs = commit_on(&world.registry, &ours);
+    let (_http, armed) = racing(&world, "refs/heads/main", &theirs);
+    // Both are known here, so that git could put one in the place of the other.
+    for main in [&theirs, &ours] {
+        world.registry.set_main(main);
+        world.run(&["registry", "refresh", "--accept-rewrite"]).ok();
+    }
+    armed.store(true, Ordering::SeqCst);
+    let run = world.publish(&["--direct"]).ok();
+    let line = world.registry.git(&["rev-list", "refs/heads/main"]);
+    assert!(line.contains(&theirs) && line.contains(run.json()["commit"].as_str().unwrap()), "{line} {run}");
 }

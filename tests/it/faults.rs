@@ -302,6 +302,12 @@ fn nothing_is_renamed_into_place_before_it_is_on_the_disk() {
         for directory in ["", "components/goteborg", "components/inera", ".forum/stage"] {
             between(moved, done, directory);
         }
+        // What is remembered of the registry, the first time.
+        if matches!(begin, Begin::Adding) {
+            let renamed = scene.calls.iter().position(|call| call.starts_with("rename ") && call.ends_with("/main")).unwrap();
+            let sync = scene.calls[renamed].replace("rename ", "sync ").trim_end_matches("/main").to_owned();
+            assert!(scene.calls[renamed..].contains(&sync), "no `{sync}`: {:#?}", scene.calls);
+        }
     }
 }
 

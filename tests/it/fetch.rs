@@ -176,6 +176,7 @@ fn dry_run_path_and_outside() {
     for bad in ["../out", "/tmp/forum-out"] {
         sandbox.fetch(&ws, &[PUPIL, K[0], K[1], "--path", bad]).exits(2);
     }
+    sandbox.fetch(&ws, &["goteborg/nonsense", "--registry", &small.registry.url(), "-C", "made"]).exits(1);
     unchanged(&before, &ws);
     sandbox.fetch(&ws, &[SFTP, K[0], K[1], "--path", "lib/sftp"]).ok();
     same_files(&ws.join("lib/sftp"), &small.sftp[2].files);

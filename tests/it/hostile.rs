@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::support::fixtures::{BYTES, KOMMUN, empty, readme, ready};
 use crate::support::registry::{Registry, Version, checksum_of};
-use crate::support::sandbox::Sandbox;
-use crate::support::{git_command, output, snapshot, unchanged};
+use crate::support::sandbox::{Sandbox, program};
+use crate::support::server::{Http, Options};
+use crate::support::{git_command, output, same_files, snapshot, unchanged};
 
 const K: [&str; 2] = KOMMUN;
 
@@ -145,6 +147,7 @@ fn kinds_modes_and_order() {
         ("duplicate", vec![("100644", b"x", &blob), ("100644", b"x", &target)]),
         ("file-and-directory", vec![("100644", b"x", &blob), ("40000", b"x", &empty_tree)]),
         ("unsorted", vec![("100644", b"z", &blob), ("100644", b"y", &blob)]),
+        ("no-files", vec![("40000", b".git", &empty_tree)]),
         ("case", vec![("100644", b"readme", &blob), ("100644", b"README", &blob)]),
         ("sharp-s", vec![("100644", "stra\u{df}e".as_bytes(), &blob), ("100644", b"strasse", &blob)]),
         ("normalisation", vec![("100644", "\u{e5}".as_bytes(), &blob), ("100644", "a\u{30a}".as_bytes(), &blob)]),
@@ -168,54 +171,138 @@ fn a_repository_inside_a_component() {
     refused(&sandbox, &registry, &id, "inner");
 }
 
-#[test]
-fn a_million_files_from_ten_levels_of_the_same_tree() {
-    let (sandbox, mut registry) = empty();
-    let blob = registry.blob(b"evil\n");
+/// Ten levels of ten directories each, with the same tree at the end of all of them.
+fn ten_levels(registry: &Registry, leaf: &[(&str, &[u8], &str)]) -> String {
     let names: Vec<String> = (0..10).map(|number| format!("d{number}")).collect();
-    let mut tree = registry.raw_tree(&[("100644", b"x", &blob)]);
+    let mut tree = registry.raw_tree(leaf);
     for _ in 0..10 {
         let entries: Vec<(&str, &[u8], &str)> = names.iter().map(|name| ("40000", name.as_bytes(), tree.as_str())).collect();
         tree = registry.raw_tree(&entries);
     }
+    tree
+}
+
+#[test]
+fn a_million_files_from_ten_levels_of_the_same_tree() {
+    let (sandbox, mut registry) = empty();
+    let blob = registry.blob(b"evil\n");
+    let (tree, hollow) = (ten_levels(&registry, &[("100644", b"x", &blob)]), ten_levels(&registry, &[]));
     let id = publish(&mut registry, "bomb", &[("40000", b"boom", &tree)], true);
+    let directories = publish(&mut registry, "hollow", &[("40000", b"boom", &hollow)], true);
+    refused(&sandbox, &registry, &directories, "too many directories");
     let started = Instant::now();
     refused(&sandbox, &registry, &id, "");
+    let http = Http::start(&sandbox.path("srv"), Options::default());
+    let ws = sandbox.workspace("http", &http.url());
+    let before = snapshot(&ws);
+    let error = sandbox.fetch(&ws, &[&id, K[0], K[1]]).fails(1, "unsafe-content");
+    assert!(error.contains(&id), "{error}");
+    unchanged(&before, &ws);
     assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
 }
 
-/// A pack whose second object is 512 MiB by a delta of a few hundred bytes.
-#[cfg(target_os = "linux")]
 #[test]
-fn half_a_gibibyte_from_a_small_pack() {
+fn an_index_of_a_thousand_million_files() {
     let (sandbox, mut registry) = empty();
-    let size: u64 = 512 << 20;
+    let settings = registry.blob(&registry.read("registry.toml").unwrap());
+    let mut below = ("100644", registry.blob(b"evil\n"));
+    for level in 0..3 {
+        let names: Vec<String> = (0..1000).map(|number| format!("n{number:03}{}", if level == 0 { ".toml" } else { "" })).collect();
+        let entries: Vec<(&str, &[u8], &str)> = names.iter().map(|name| (below.0, name.as_bytes(), below.1.as_str())).collect();
+        below = ("40000", registry.raw_tree(&entries));
+    }
+    let root = registry.raw_tree(&[("40000", b"index", &below.1), ("100644", b"registry.toml", &settings)]);
+    let commit = registry.git(&["commit-tree", &root, "-p", "refs/heads/main", "-m", "A large index"]);
+    registry.set_main(&commit);
+    let ws = sandbox.workspace("w", &registry.url());
+    let before = snapshot(&ws);
+    for command in [&["fetch", "pupil-system"][..], &["search", "pupil"]] {
+        let run = sandbox.run(&ws, &[command, &["--json"]].concat());
+        assert!(run.fails(1, "invalid-registry").contains("index: has more than"), "{run}");
+    }
+    unchanged(&before, &ws);
+}
+
+#[test]
+fn one_malformed_component_closes_a_registry_to_nobody() {
+    let (sandbox, mut registry) = empty();
+    let blob = registry.blob(b"evil\n");
+    let id = publish(&mut registry, "evil", &[("100644", b".git", &blob)], true);
+    let fine = registry.publish("goteborg/fine", "1.0.0", readme("1"));
+    let http = Http::start(&sandbox.path("srv"), Options::default());
+    let ws = sandbox.workspace("w", &http.url());
+    // Where git is told to look at everything that comes, it would take nothing at all.
+    for key in ["transfer.fsckObjects", "fetch.fsckObjects"] {
+        crate::support::git(&["config", "--file", sandbox.path("home/.gitconfig").to_str().unwrap(), key, "true"]);
+    }
+    sandbox.fetch(&ws, &["goteborg/fine", K[0], K[1]]).ok();
+    same_files(&ws.join("components/goteborg/fine"), &fine.files);
+    assert!(sandbox.fetch(&ws, &[&id, K[0], K[1]]).fails(1, "unsafe-content").contains(&id));
+}
+
+const HALF_A_GIBIBYTE: u64 = 512 << 20;
+
+/// Takes a pack into the registry whose second object is 512 MiB by a delta of a few hundred bytes; gives that object.
+fn inflated(registry: &Registry, kind: git2::ObjectType) -> String {
     let chunk: u32 = 0xff_ffff;
     let base = vec![0_u8; chunk as usize];
     let mut delta = varint(u64::from(chunk));
-    delta.extend(varint(size));
-    let mut left = size;
+    delta.extend(varint(HALF_A_GIBIBYTE));
+    let mut left = HALF_A_GIBIBYTE;
     while left > 0 {
         let take = left.min(u64::from(chunk));
         // Copy from offset 0, three bytes of size.
         delta.extend([0xf0, take.to_le_bytes()[0], take.to_le_bytes()[1], take.to_le_bytes()[2]]);
         left -= take;
     }
-    let base_id = git2::Oid::hash_object(git2::ObjectType::Blob, &base).unwrap();
+    let base_id = git2::Oid::hash_object(kind, &base).unwrap();
     let mut pack = b"PACK\0\0\0\x02\0\0\0\x02".to_vec();
-    pack.extend(object_head(3, base.len()));
-    pack.extend(deflate(&registry, &base));
+    pack.extend(object_head(if kind == git2::ObjectType::Tree { 2 } else { 3 }, base.len()));
+    pack.extend(deflate(registry, &base));
     pack.extend(object_head(7, delta.len()));
     pack.extend_from_slice(base_id.as_bytes());
-    pack.extend(deflate(&registry, &delta));
+    pack.extend(deflate(registry, &delta));
     let digest = sha1(&pack);
     pack.extend(digest);
     assert!(pack.len() < 100_000, "{}", pack.len());
     registry.git_with(&["index-pack", "--stdin", "--threads=1"], &pack);
     let all = registry.git(&["cat-file", "--batch-all-objects", "--batch-check"]);
-    let bomb = all.lines().find(|line| line.ends_with(&size.to_string())).unwrap().split(' ').next().unwrap().to_owned();
-    let id = publish(&mut registry, "delta", &[("100644", b"big.bin", &bomb)], true);
-    refused(&sandbox, &registry, &id, "big.bin");
+    let is_it = |line: &&str| line.ends_with(&format!("{kind} {HALF_A_GIBIBYTE}"));
+    all.lines().find(is_it).unwrap().split(' ').next().unwrap().to_owned()
+}
+
+/// Refused by a program that is given less memory than the object would take.
+#[cfg(target_os = "linux")]
+#[test]
+fn half_a_gibibyte_from_a_small_pack() {
+    let (sandbox, mut registry) = empty();
+    let (blob, tree) = (inflated(&registry, git2::ObjectType::Blob), inflated(&registry, git2::ObjectType::Tree));
+    let file = publish(&mut registry, "delta", &[("100644", b"big.bin", &blob)], true);
+    let directory = publish(&mut registry, "deltas", &[("40000", b"big", &tree)], true);
+    let within = |ws: &Path, id: &str| {
+        let script = format!("ulimit -v 409600; exec \"$0\" fetch {id} --registry kommun --json");
+        let mut command = sandbox.command_of(Path::new("sh"), ws, &["-c", &script]);
+        command.arg(program());
+        sandbox.outcome(command)
+    };
+    for (id, rule) in [(&file, "big.bin` has 536870912 bytes"), (&directory, "big/` is a directory of more than")] {
+        let ws = sandbox.workspace(id.split_once('/').unwrap().1, &registry.url());
+        let before = snapshot(&ws);
+        let error = within(&ws, id).fails(1, "unsafe-content");
+        assert!(error.contains(id.as_str()) && error.contains(rule), "{error}");
+        unchanged(&before, &ws);
+    }
+    // The same for what is the registry's own: its settings, and its first directory.
+    let large = registry.raw_tree(&[("100644", b"registry.toml", &blob)]);
+    for (root, rule) in [(&large, "registry.toml has 536870912 bytes"), (&tree, "its directory has more than")] {
+        let commit = registry.git(&["commit-tree", root, "-p", "refs/heads/main", "-m", "Half a gibibyte"]);
+        registry.set_main(&commit);
+        let ws = sandbox.workspace(&commit, &registry.url());
+        let before = snapshot(&ws);
+        let error = within(&ws, &file).fails(1, "invalid-registry");
+        assert!(error.contains(rule), "{error}");
+        unchanged(&before, &ws);
+    }
 }
 
 fn varint(mut number: u64) -> Vec<u8> {

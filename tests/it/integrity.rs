@@ -70,6 +70,22 @@ fn a_rewritten_main_is_refused_over_every_transport() {
 }
 
 #[test]
+fn a_main_that_was_refused_is_not_used_later() {
+    let sandbox = Sandbox::new();
+    let mut small = small(&sandbox.path(""));
+    let http = Http::start(&sandbox.path("srv"), Options::default());
+    let ws = sandbox.workspace("w", &http.url());
+    sandbox.fetch(&ws, &[SFTP, K[0], K[1]]).ok();
+    let parent = small.registry.git(&["rev-parse", "refs/heads/main~1"]);
+    small.registry.set_main(&parent);
+    small.registry.publish("inera/new", "1.0.0", readme("1"));
+    let before = snapshot(&ws);
+    sandbox.fetch(&ws, &["inera/new", K[0], K[1]]).fails(1, "rewritten");
+    sandbox.fetch(&ws, &["inera/new", K[0], K[1], "--offline"]).fails(1, "not-found");
+    unchanged(&before, &ws);
+}
+
+#[test]
 fn accepting_a_rewrite_accepts_no_other_digest() {
     let (sandbox, mut small, ws) = ready();
     sandbox.fetch(&ws, &[SFTP, K[0], K[1]]).ok();

@@ -40,6 +40,55 @@ fn plain_folder_has_the_newest_only() {
 }
 
 #[test]
+fn both_digests_of_a_plain_folder_are_compared() {
+    let (sandbox, small, _) = ready();
+    let plain = small.registry.plain(&sandbox.path("plain"));
+    let index = plain.join("index/goteborg/bytes.toml");
+    let good = fs::read_to_string(&index).unwrap();
+    let wrong = ["0".repeat(40), format!("sha256:{}", "0".repeat(64))];
+    for (right, wrong) in [&small.bytes.tree, &small.bytes.checksum].into_iter().zip(wrong) {
+        fs::write(&index, good.replace(right, &wrong)).unwrap();
+        let ws = sandbox.directory(&wrong[..6]);
+        let before = snapshot(&ws);
+        let error = sandbox.fetch(&ws, &[BYTES, "--registry", plain.to_str().unwrap()]).fails(1, "integrity");
+        assert!(error.contains(BYTES) && error.contains(right) && error.contains(&wrong), "{error}");
+        unchanged(&before, &ws);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_in_a_plain_folder_is_refused() {
+    let (sandbox, small, _) = ready();
+    let plain = small.registry.plain(&sandbox.path("plain"));
+    std::os::unix::fs::symlink("README.md", plain.join("components/goteborg/bytes/link")).unwrap();
+    let ws = sandbox.directory("w");
+    let before = snapshot(&ws);
+    let error = sandbox.fetch(&ws, &[BYTES, "--registry", plain.to_str().unwrap()]).fails(1, "unsafe-content");
+    assert!(error.contains(BYTES) && error.contains("link"), "{error}");
+    unchanged(&before, &ws);
+}
+
+#[test]
+fn a_bundle_that_is_not_whole_is_refused() {
+    let (sandbox, small, ws) = ready();
+    let part = sandbox.path("part.bundle");
+    small.registry.git(&["bundle", "create", "-q", part.to_str().unwrap(), "refs/heads/main~1..refs/heads/main"]);
+    let cut = sandbox.path("cut.bundle");
+    fs::write(&cut, format!("# v2 git bundle\n{} refs/heads/main\n", small.registry.head())).unwrap();
+    let long = sandbox.path("long.bundle");
+    let whole = fs::read(small.registry.bundle(&sandbox.path("whole.bundle"))).unwrap();
+    let first = b"# v2 git bundle\n".len();
+    fs::write(&long, [&whole[..first], "@x=y\n".repeat(300_000).as_bytes(), &whole[first..]].concat()).unwrap();
+    let before = snapshot(&ws);
+    for (bundle, rule) in [(part, "is not whole"), (cut, "has no end to its header"), (long, "has no end to its header")] {
+        let error = sandbox.fetch(&ws, &[BYTES, "--registry", bundle.to_str().unwrap()]).fails(1, "invalid-registry");
+        assert!(error.contains(bundle.to_str().unwrap()) && error.contains(rule), "{error}");
+    }
+    unchanged(&before, &ws);
+}
+
+#[test]
 fn other_addresses_are_refused_and_run_nothing() {
     let (sandbox, _small, _) = ready();
     let canary = sandbox.path("canary");

@@ -8,6 +8,8 @@ use crate::support::fixtures::{KOMMUN, PUPIL, SFTP, ready, small};
 use crate::support::registry::{Published, Registry, Version};
 use crate::support::sandbox::{Sandbox, quoted, text};
 use crate::support::server::{Http, Options};
+#[cfg(unix)]
+use crate::support::set_mode;
 use crate::support::{files, same_files, snapshot, unchanged};
 
 const K: [&str; 2] = KOMMUN;
@@ -89,6 +91,8 @@ fn a_journal_of_nobody_moves_nothing() {
         ("journal.json", operation("/etc")),
         ("journal.json", operation(".forum/stage")),
         ("journal.json", "{\"format\":99}".to_owned()),
+        ("journal.json", operation("mine").replace("\"format\":1", "\"format\":2")),
+        ("journal.json", "{\"format\":1,\"created\":[],\"areas\":[\"mine\"],\"operations\":[]}".to_owned()),
         ("journal.json", "[".repeat(100_000)),
         ("stage.json", "[\"../victim\"]".to_owned()),
         ("stage.json", "[\"mine\"]".to_owned()),
@@ -109,7 +113,7 @@ fn a_journal_of_nobody_moves_nothing() {
 #[test]
 fn an_environment_that_points_git_elsewhere_changes_nothing() {
     let mut sandbox = Sandbox::new();
-    let small = small(&sandbox.path(""));
+    let mut small = small(&sandbox.path(""));
     let http = Http::start(&sandbox.path("srv"), Options::default());
     let victim = small.registry.checkout(&sandbox.path("victim"));
     let git = victim.join(".git");
@@ -130,9 +134,68 @@ fn an_environment_that_points_git_elsewhere_changes_nothing() {
     let ws = sandbox.workspace("w", &http.url());
     sandbox.fetch(&ws, &[PUPIL, K[0], K[1]]).ok();
     same_files(&ws.join("components").join(PUPIL), &small.pupil[2].files);
+    small.registry.publish("inera/later", "1.0.0", files(&[("README.md", "later\n")]));
+    sandbox.fetch(&ws, &["inera/later", K[0], K[1]]).ok();
     unchanged(&before, &victim);
     let packs = snapshot(&sandbox.cache()).into_keys().filter(|path| path.contains("/objects/")).count();
     assert!(packs > 3, "what came lies in the cache");
+}
+
+/// Sets a key in the settings of the sandbox's user.
+fn set_for_user(sandbox: &Sandbox, key: &str, value: &str) {
+    crate::support::git(&["config", "--file", sandbox.path("home/.gitconfig").to_str().unwrap(), key, value]);
+}
+
+/// A program that leaves a trace.
+#[cfg(unix)]
+fn tell_tale(program: &Path, trace: &Path) {
+    fs::create_dir_all(program.parent().unwrap()).unwrap();
+    fs::write(program, format!("#!/bin/sh\n: > '{}'\n", trace.display())).unwrap();
+    set_mode(program, 0o755);
+}
+
+#[cfg(unix)]
+#[test]
+fn hooks_and_templates_of_the_user_are_not_run_in_the_cache() {
+    let sandbox = Sandbox::new();
+    let mut small = small(&sandbox.path(""));
+    let http = Http::start(&sandbox.path("srv"), Options::default());
+    let trace = sandbox.path("trace");
+    let hooks = ["reference-transaction", "post-checkout", "post-index-change", "pre-auto-gc"];
+    for hook in hooks {
+        tell_tale(&sandbox.path("template/hooks").join(hook), &trace);
+    }
+    set_for_user(&sandbox, "core.hooksPath", sandbox.path("template/hooks").to_str().unwrap());
+    set_for_user(&sandbox, "init.templateDir", sandbox.path("template").to_str().unwrap());
+    let ws = sandbox.workspace("w", &http.url());
+    sandbox.fetch(&ws, &[PUPIL, K[0], K[1]]).ok();
+    small.registry.publish("inera/later", "1.0.0", files(&[("README.md", "later\n")]));
+    sandbox.fetch(&ws, &["inera/later", K[0], K[1]]).ok();
+    assert!(!trace.exists(), "a hook was run");
+    let copied: Vec<_> = snapshot(&sandbox.cache()).into_keys().filter(|path| hooks.iter().any(|hook| path.ends_with(hook))).collect();
+    assert!(copied.is_empty(), "{copied:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_address_that_the_user_has_replaced_by_a_program_runs_nothing() {
+    let sandbox = Sandbox::new();
+    let trace = sandbox.path("trace");
+    let url = "http://127.0.0.1:9/kommun.git";
+    set_for_user(&sandbox, "protocol.ext.allow", "always");
+    set_for_user(&sandbox, &format!("url.ext::sh -c touch% {}.insteadOf", trace.display()), url);
+    let ws = sandbox.workspace("w", url);
+    harmless_to(&ws, || sandbox.fetch(&ws, &[PUPIL, K[0], K[1]]).exits(6));
+    assert!(!trace.exists(), "a program was run");
+}
+
+/// A run that leaves the directory as it was.
+#[track_caller]
+fn harmless_to<T>(directory: &Path, run: impl FnOnce() -> T) -> T {
+    let before = snapshot(directory);
+    let done = run();
+    unchanged(&before, directory);
+    done
 }
 
 /// A registry in whose texts control characters stand wherever TOML can hold them.

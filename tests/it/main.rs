@@ -36,6 +36,7 @@ mod registries;
 mod registry_check;
 mod registry_init;
 mod restore;
+mod safety;
 mod schema;
 mod servers;
 mod update;

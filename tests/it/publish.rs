@@ -7,9 +7,11 @@ use crate::support::fixtures::readme;
 use crate::support::registry::{Registry, Version};
 use crate::support::sandbox::{Outcome, Sandbox};
 use crate::support::server::{Http, Options};
+#[cfg(unix)]
+use crate::support::set_mode;
 use crate::support::{Files, contents, files, git_command, output, write_files};
 
-const ID: &str = "sundsvall/pupil-sync";
+pub(crate) const ID: &str = "sundsvall/pupil-sync";
 const DIR: &str = "integrations/pupil-sync";
 const README: &str = "# Pupil sync\n\nReads pupils from the school system and writes them to the identity platform.\n\n## What it needs\n\nNothing beyond the platform.\n\n## How to adapt it\n\nChange the address in `process.json`.\n";
 
@@ -31,15 +33,15 @@ pub(crate) fn component(version: &str, extra: &str, more: &[(&str, &str)]) -> Fi
 }
 
 /// A registry behind http, and a municipality's repository that knows it.
-struct World {
-    sandbox: Sandbox,
-    registry: Registry,
-    http: Http,
-    muni: PathBuf,
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) registry: Registry,
+    pub(crate) http: Http,
+    pub(crate) muni: PathBuf,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let sandbox = Sandbox::new();
         let mut registry = Registry::new(&sandbox.path("srv/kommun.git"));
         registry.publish("inera/plain", "1.0.0", readme("1.0.0"));
@@ -67,18 +69,18 @@ impl World {
         self.muni.join(DIR)
     }
 
-    fn save(&self, files: &Files) {
+    pub(crate) fn save(&self, files: &Files) {
         let _ = fs::remove_dir_all(self.at());
         write_files(&self.at(), files);
         self.git(&["add", "-A"]);
         self.git(&["commit", "-q", "--allow-empty", "-m", "work"]);
     }
 
-    fn publish(&self, args: &[&str]) -> Outcome {
+    pub(crate) fn publish(&self, args: &[&str]) -> Outcome {
         self.sandbox.run(&self.muni, &[&["publish", DIR, "--json"], args].concat())
     }
 
-    fn run(&self, args: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, args: &[&str]) -> Outcome {
         self.sandbox.run(&self.muni, args)
     }
 
@@ -197,6 +199,53 @@ fn provenance_has_no_credentials_and_only_public_places() {
 }
 
 #[test]
+fn an_environment_that_points_git_elsewhere_publishes_the_same() {
+    let world = World::new();
+    let victim = world.sandbox.path("victim");
+    git_in(&victim, &["init", "-q"]);
+    let git = victim.join(".git");
+    let plain = world.publish(&["--dry-run"]).ok();
+    let mut said = plain.json();
+    for (key, value) in [
+        ("GIT_DIR", git.clone()),
+        ("GIT_WORK_TREE", victim.clone()),
+        ("GIT_INDEX_FILE", git.join("index")),
+        ("GIT_OBJECT_DIRECTORY", git.join("objects")),
+        ("GIT_COMMON_DIR", git.clone()),
+    ] {
+        let run = world.sandbox.run_with(&world.muni, &["publish", DIR, "--dry-run", "--json"], &[(key, value.to_str().unwrap())]).ok();
+        let mut now = run.json();
+        // A commit bears its time.
+        for one in [&mut now, &mut said] {
+            one.as_object_mut().unwrap().remove("commit");
+        }
+        assert_eq!((now, &run.stderr), (said.clone(), &plain.stderr), "{key}");
+    }
+    let bare = world.registry.path.to_str().unwrap();
+    world.sandbox.run_with(&world.muni, &["publish", DIR, "--registry", bare], &[("GIT_NAMESPACE", "elsewhere")]).ok();
+    assert_eq!(world.branches(), [format!("contribute/{ID}-1.0.0")]);
+}
+
+#[cfg(unix)]
+#[test]
+fn programs_that_the_repository_names_are_not_run() {
+    let world = World::new();
+    let (trace, programs) = (world.sandbox.path("trace"), world.sandbox.directory("programs"));
+    for name in ["monitor", "post-index-change", "pre-push", "reference-transaction"] {
+        let program = programs.join(name);
+        fs::write(&program, format!("#!/bin/sh\n: > '{}'\n", trace.display())).unwrap();
+        set_mode(&program, 0o755);
+    }
+    world.git(&["config", "core.hooksPath", programs.to_str().unwrap()]);
+    world.git(&["config", "core.fsmonitor", programs.join("monitor").to_str().unwrap()]);
+    let _ = fs::remove_file(&trace);
+    // The time tells git to look again, and so to write its index.
+    fs::write(world.at().join("process.json"), "{\"name\": \"sync\"}\r\n").unwrap();
+    world.publish(&[]).ok();
+    assert!(!trace.exists(), "a program was run");
+}
+
+#[test]
 fn findings_and_missing_dependencies_stop_it() {
     let world = World::new();
     let refs = world.branches();
@@ -257,6 +306,22 @@ fn a_branch_that_somebody_else_changed_is_left_alone() {
     assert_eq!(published(&world, &branch, ID)["more.txt"].1, b"more\n");
     let parent = world.registry.git(&["rev-parse", &format!("{branch}^")]);
     assert_eq!(parent, world.registry.head(), "made anew on the newest main");
+}
+
+#[test]
+fn a_branch_on_a_history_that_was_taken_back_is_left_alone() {
+    let mut world = World::new();
+    world.publish(&[]).ok();
+    let branch = format!("refs/heads/contribute/{ID}-1.0.0");
+    let tip = world.registry.git(&["rev-parse", &branch]);
+    let anew = world.registry.git(&["commit-tree", "refs/heads/main^{tree}", "-m", "Begin anew"]);
+    world.registry.set_main(&anew);
+    for memory in ["state", "cache"] {
+        fs::remove_dir_all(world.sandbox.path(memory)).unwrap();
+    }
+    world.save(&component("1.0.0", "", &[("more.txt", "more\n")]));
+    world.publish(&[]).fails(1, "exists");
+    assert_eq!(world.registry.git(&["rev-parse", &branch]), tip);
 }
 
 #[test]

@@ -321,3 +321,46 @@ fn publish_asks_the_same_rules_before_it_pushes() {
     assert_eq!(findings(&outcome), [Value::Null; 0], "{outcome}");
     check(&sandbox, &registry.path, &[]).exits(0);
 }
+
+#[test]
+fn more_files_than_could_be_listed_are_refused_before_they_are() {
+    let (sandbox, mut registry, _) = ready();
+    let base = registry.head();
+    let mut tree = registry.raw_tree(&[("100644", b"x", &registry.blob(b"evil\n"))]);
+    for _ in 0..10 {
+        let names: Vec<String> = (0..10).map(|number| format!("d{number}")).collect();
+        let entries: Vec<(&str, &[u8], &str)> = names.iter().map(|name| ("40000", name.as_bytes(), tree.as_str())).collect();
+        tree = registry.raw_tree(&entries);
+    }
+    let mut version = Version::new("sundsvall/bomb", "1.0.0", content("bomb\n"));
+    version.content = Some(tree);
+    registry.publish_version(version);
+    for args in [&[][..], &["--base", &base]] {
+        let error = check(&sandbox, &registry.path, args).fails(1, "unsafe-content");
+        assert!(error.contains("components/sundsvall/bomb/d"), "{error}");
+    }
+    // Taken out again, it is still there for whoever names it.
+    registry.commit("Take it out", &[("components/sundsvall/bomb", None)], &[]);
+    let outcome = check(&sandbox, &registry.path, &[]).exits(3);
+    assert!(outcome.stdout.contains("beyond the limit of 2000 files"), "{outcome}");
+}
+
+#[test]
+fn a_directory_that_comes_to_stand_twice_is_refused() {
+    let (sandbox, mut registry, last) = ready();
+    let base = registry.head();
+    let of_main = |path: &str| registry.git(&["rev-parse", &format!("{base}:{path}")]);
+    let evil = registry.raw_tree(&[("100644", b"evil", &registry.blob(b"evil\n"))]);
+    let owner = registry.raw_tree(&[("40000", b"pupil-sync", &last.tree), ("40000", b"pupil-sync", &evil)]);
+    let components = registry.raw_tree(&[("40000", b"inera", &of_main("components/inera")), ("40000", b"sundsvall", &owner)]);
+    let root = registry.raw_tree(&[
+        ("40000", b"components", &components),
+        ("40000", b"index", &of_main("index")),
+        ("40000", b"publishers", &of_main("publishers")),
+        ("100644", b"registry.toml", &of_main("registry.toml")),
+    ]);
+    let commit = registry.git(&["commit-tree", &root, "-p", &base, "-m", "Twice"]);
+    registry.set_main(&commit);
+    let error = check(&sandbox, &registry.path, &["--base", &base]).fails(1, "unsafe-content");
+    assert!(error.contains("components/sundsvall/pupil-sync") && error.contains("stands twice"), "{error}");
+}

@@ -134,6 +134,22 @@ fn stalls() {
 }
 
 #[test]
+fn whoever_says_nothing_is_given_up_over_git_and_ssh_too() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let mut sandbox = Sandbox::new();
+    sandbox.set("FORUM_TIMEOUT", "1").set("GIT_SSH_COMMAND", "sh -c 'sleep 60'");
+    sandbox.limit = Duration::from_secs(25);
+    for (name, url) in [("git", format!("git://127.0.0.1:{port}/kommun.git")), ("ssh", "ssh://git@127.0.0.1/kommun.git".to_owned())] {
+        let ws = sandbox.workspace(name, &url);
+        let before = snapshot(&ws);
+        let error = sandbox.fetch(&ws, &[BYTES, K[0], K[1]]).fails(6, "unreachable");
+        assert!(error.contains("sent nothing for 1 seconds") && error.contains(&url), "{error}");
+        unchanged(&before, &ws);
+    }
+}
+
+#[test]
 fn cuts_and_garbage_in_the_pack() {
     refuses("cut", || Fault::CutAfter(300), true, &["unreachable"]);
     refuses("garbage", || Fault::Garbage(b"0000garbage"), true, &["unreachable"]);

@@ -384,3 +384,7 @@ pub(super) fn parts(path: &Path) -> Result<Vec<&OsStr>> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+#[path = "dir_tests.rs"]
+mod tests;

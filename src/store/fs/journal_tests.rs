@@ -161,6 +161,83 @@ fn what_lies_in_the_way_is_refused_and_left_alone() {
     assert_eq!(contents(dir.path()), old);
 }
 
+#[test]
+fn what_was_put_there_meanwhile_is_left_alone() {
+    let dir = old_workspace();
+    let mut change = Transaction::begin(dir.path()).expect("begun");
+    change.expect(&path("components/bb/new"), Expectation::Absent).expect("free");
+    let mut tree = change.stage_tree(&path("components/bb/new")).expect("staged");
+    tree.write(&path("f"), FileMode::Regular, b"theirs").expect("written");
+    tree.finish().expect("staged");
+    fs::create_dir_all(dir.path().join("components/bb/new")).expect("made");
+    fs::write(dir.path().join("components/bb/new/f"), "mine").expect("written");
+    let error = change.commit().expect_err("occupied");
+    assert_eq!(crate::error::Failure::of(&error).code, Code::Occupied);
+    assert_eq!(contents(dir.path())["components/bb/new/f"], b"mine");
+}
+
+#[test]
+fn what_a_person_writes_meanwhile_is_not_lost() {
+    let dir = old_workspace();
+    let place = dir.path().join("components/aa/one");
+    let read = Snapshot::of(&Dir::open(&place).expect("opened")).expect("read");
+    let mut change = Transaction::begin(dir.path()).expect("begun");
+    let mut tree = change.stage_tree(&path("components/aa/one")).expect("staged");
+    tree.write(&path("f"), FileMode::Regular, b"new one").expect("written");
+    tree.finish().expect("staged");
+    change.watch(&path("components/aa/one"), read);
+    fs::write(place.join("more"), "mine").expect("written");
+    let old = contents(&place);
+    let error = change.commit().expect_err("somebody is at work there");
+    assert_eq!(crate::error::Failure::of(&error).code, Code::Occupied);
+    assert_eq!(contents(&place), old);
+    assert!(!dir.path().join(".forum").exists());
+}
+
+#[test]
+fn what_is_of_another_kind_is_never_replaced() {
+    for meanwhile in [false, true] {
+        let dir = old_workspace();
+        let place = dir.path().join("components/aa/one");
+        let put_a_file = || {
+            fs::remove_dir_all(&place).expect("removed");
+            fs::write(&place, "mine").expect("written");
+        };
+        let replace = || {
+            let mut change = Transaction::begin(dir.path())?;
+            let mut tree = change.stage_tree(&path("components/aa/one"))?;
+            tree.write(&path("f"), FileMode::Regular, b"new one")?;
+            tree.finish()?;
+            if meanwhile {
+                put_a_file();
+            }
+            change.commit()
+        };
+        if !meanwhile {
+            put_a_file();
+        }
+        let error = replace().expect_err("a file is there");
+        assert_eq!(crate::error::Failure::of(&error).code, Code::Occupied, "{error:#}");
+        assert_eq!(fs::read(&place).expect("a file"), b"mine");
+        assert!(!dir.path().join(".forum").exists());
+    }
+}
+
+#[test]
+fn of_two_targets_one_in_the_other_none_changes() {
+    let dir = old_workspace();
+    let old = contents(dir.path());
+    let mut change = Transaction::begin(dir.path()).expect("begun");
+    for target in ["components/cc", "components/CC/inner"] {
+        let mut tree = change.stage_tree(&path(target)).expect("staged");
+        tree.write(&path("f"), FileMode::Regular, b"new").expect("written");
+        tree.finish().expect("staged");
+    }
+    let error = change.commit().expect_err("one would lie in the other");
+    assert_eq!(crate::error::Failure::of(&error).code, Code::Occupied);
+    assert_eq!(contents(dir.path()), old);
+}
+
 #[cfg(unix)]
 #[test]
 fn links_on_the_way_and_a_hostile_forum_directory_are_refused() {

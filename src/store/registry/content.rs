@@ -181,3 +181,26 @@ pub(super) fn object_id(oid: Oid) -> Result<ObjectId> {
     };
     Ok(ObjectId::from_bytes(bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::index::IndexFile;
+
+    #[test]
+    fn no_registry_allows_more_than_any_may() {
+        let digests = format!("tree = \"{}\"\nchecksum = \"sha256:{}\"", "0".repeat(40), "0".repeat(64));
+        let text = format!("format = 1\nid = \"aa/bb\"\n[[version]]\nversion = \"1.0.0\"\n{digests}\n");
+        let id: ComponentId = "aa/bb".parse().expect("an id");
+        let index = IndexFile::parse("index/aa/bb.toml", text.as_bytes(), &id).expect("an index");
+        let record = index.last_published().expect("a version");
+        let generous = || Collector::new(&id, record, Limits { file: u64::MAX, component: u64::MAX, files: usize::MAX });
+        generous().admit("a", MOST.file).expect("as much as any may");
+        generous().admit("a", MOST.file + 1).expect_err("a larger file");
+        let mut collector = generous();
+        for name in ["a", "b"] {
+            collector.admit(name, MOST.file).expect("as much as any may");
+        }
+        collector.admit("c", 1).expect_err("a larger component");
+    }
+}

@@ -27,6 +27,8 @@ const MAX_TREE_BYTES: u64 = 4 << 20;
 const MAX_DIRECTORY_BYTES: u64 = 64 << 20;
 /// The most trees of one component that are read.
 const MAX_TREES: usize = 10_000;
+/// The most files and directories of the registry itself that are listed.
+const MAX_LISTED: usize = 1_000_000;
 
 /// Brings objects that a cache does not hold yet.
 pub(super) trait Supply {
@@ -344,12 +346,16 @@ impl Source for GitTree {
 
     fn files(&self, below: &RelPath) -> Result<Vec<Listed>> {
         let Some((top, ObjectType::Tree)) = self.object_at(below)? else { return Ok(Vec::new()) };
-        let (mut open, mut found) = (vec![(String::new(), top, 1)], Vec::new());
+        let (mut open, mut found, mut seen) = (vec![(String::new(), top, 1)], Vec::new(), 0);
         while let Some((prefix, oid, depth)) = open.pop() {
             let Ok(bytes) = self.directory(oid, below.as_str()) else { continue };
             for row in rows(&bytes).unwrap_or_default() {
                 let Ok(name) = std::str::from_utf8(row.name) else { continue };
                 let path = format!("{prefix}{name}");
+                seen += 1;
+                if seen > MAX_LISTED {
+                    fail!(Code::InvalidRegistry, "{below}: has more than {MAX_LISTED} files and directories");
+                }
                 match row.kind() {
                     ObjectType::Tree if depth < MAX_LISTED_DEPTH => open.push((format!("{path}/"), row.id, depth + 1)),
                     ObjectType::Blob => found.push(Listed { path, blob: Some(object_id(row.id)?) }),
@@ -378,14 +384,15 @@ impl Source for GitTree {
 
     fn is_at_hand(&self, record: &VersionRecord) -> Result<bool> {
         let objects = Objects::of(&self.repository)?;
-        let mut open = vec![(Oid::from_bytes(record.tree.as_bytes())?, 0)];
+        let (mut open, mut trees) = (vec![(Oid::from_bytes(record.tree.as_bytes())?, 0)], 0);
         while let Some((oid, depth)) = open.pop() {
             if !objects.odb().exists(oid) {
                 return Ok(false);
             }
             let Ok((size, ObjectType::Tree)) = objects.header(oid) else { continue };
             // What is wrong with a tree is found when it is read.
-            if depth <= MAX_DEPTH && size as u64 <= MAX_TREE_BYTES && open.len() < MAX_TREES {
+            trees += 1;
+            if depth <= MAX_DEPTH && size as u64 <= MAX_TREE_BYTES && trees <= MAX_TREES {
                 let (_, bytes) = objects.read(oid)?;
                 let rows = rows(&bytes).unwrap_or_default();
                 open.extend(rows.iter().filter(|row| row.mode != b"160000").map(|row| (row.id, depth + 1)));

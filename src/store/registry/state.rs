@@ -3,10 +3,11 @@
 //!
 //! Nothing is cached or remembered, no server is asked, and what is not committed is not looked at.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
+use git2::{ObjectType, Oid, Repository};
 
 use super::content::{Content, tree_id};
 use super::folder::Folder;
@@ -28,6 +29,8 @@ use crate::store::objects::Objects;
 const MOST: Limits = Limits { file: 512 << 20, component: 1 << 30, files: 100_000 };
 /// Directories within directories.
 const MOST_DEPTH: usize = 64;
+/// The most files and directories of a registry that are listed.
+const MOST_LISTED: usize = 1_000_000;
 
 /// A registry's checkout, bare repository or folder.
 pub enum LocalRegistry {
@@ -147,19 +150,10 @@ impl State {
     /// # Errors
     /// When it cannot be listed.
     pub fn paths(&self) -> Result<Vec<String>> {
-        let mut found = Vec::new();
-        match self {
-            Self::Folder(folder) => found = folder.paths()?,
-            Self::Commit(tree) => {
-                let root = tree.repository().find_tree(tree.root())?;
-                root.walk(TreeWalkMode::PreOrder, |above, entry| {
-                    if entry.kind() != Some(ObjectType::Tree) {
-                        found.push(format!("{above}{}", String::from_utf8_lossy(entry.name_bytes())));
-                    }
-                    TreeWalkResult::Ok
-                })?;
-            }
-        }
+        let mut found = match self {
+            Self::Folder(folder) => folder.paths()?,
+            Self::Commit(tree) => differences(tree.repository(), None, tree.root())?,
+        };
         found.sort();
         Ok(found)
     }
@@ -170,14 +164,7 @@ impl State {
     /// When the trees cannot be read.
     pub fn touched(&self, later: &Self) -> Result<Vec<String>> {
         let (Self::Commit(before), Self::Commit(after)) = (self, later) else { return Ok(Vec::new()) };
-        let repository = after.repository();
-        let (old, new) = (repository.find_tree(before.root())?, repository.find_tree(after.root())?);
-        let mut options = git2::DiffOptions::new();
-        options.include_typechange(true);
-        let diff = repository.diff_tree_to_tree(Some(&old), Some(&new), Some(&mut options))?;
-        let both =
-            |delta: git2::DiffDelta<'_>| [delta.old_file().path_bytes(), delta.new_file().path_bytes()].map(|p| p.map(<[u8]>::to_vec));
-        let mut paths: Vec<_> = diff.deltas().flat_map(both).flatten().map(|path| String::from_utf8_lossy(&path).into_owned()).collect();
+        let mut paths = differences(after.repository(), Some(before.root()), after.root())?;
         paths.sort();
         paths.dedup();
         Ok(paths)
@@ -247,6 +234,57 @@ fn judged(read: Result<Content>) -> Result<Held> {
             _ => Err(error),
         },
     }
+}
+
+/// The paths of files in which two trees differ, within bounds: a few trees that hold each other again and again name
+/// more files than any machine could list. Where a name comes to stand twice, others would see another one than we do.
+fn differences(repository: &Repository, old: Option<Oid>, new: Oid) -> Result<Vec<String>> {
+    let refuse = |path: &str, rule: String| -> Result<()> {
+        let failure = Failure::new(Code::UnsafeContent, format!("`{}`: {rule}", path.escape_debug()));
+        Err(failure.hint("look at what the directory above it holds, and take it out").into())
+    };
+    let (mut open, mut found) = (vec![(String::new(), old, Some(new))], Vec::new());
+    let (mut seen, mut bytes) = (0, 0);
+    while let Some((above, old_tree, new_tree)) = open.pop() {
+        let (old_rows, new_rows) = (entries(repository, old_tree)?, entries(repository, new_tree)?);
+        for key in old_rows.keys().chain(new_rows.keys().filter(|key| !old_rows.contains_key(*key))) {
+            let (before, after) = (old_rows.get(key), new_rows.get(key));
+            if before == after {
+                continue;
+            }
+            let (name, is_tree) = key;
+            let path = format!("{above}{}", String::from_utf8_lossy(name));
+            (seen, bytes) = (seen + 1, bytes + path.len());
+            if seen > MOST_LISTED || bytes > MOST_LISTED * 100 {
+                refuse(&path, format!("with it there are more than {MOST_LISTED} files and directories, or their paths are too long"))?;
+            }
+            if old.is_some() && after.is_some_and(|rows| rows.len() > 1) {
+                refuse(&path, "stands twice in its directory, which git does not allow".to_owned())?;
+            }
+            let first = |rows: Option<&Vec<(Oid, i32)>>| rows.and_then(|rows| rows.first()).map(|row| row.0);
+            if *is_tree {
+                open.push((format!("{path}/"), first(before), first(after)));
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Objects and modes, by name and whether it is a directory.
+type Entries = BTreeMap<(Vec<u8>, bool), Vec<(Oid, i32)>>;
+
+/// What a tree holds; nothing where there is no tree.
+fn entries(repository: &Repository, tree: Option<Oid>) -> Result<Entries> {
+    let mut found = Entries::new();
+    if let Some(tree) = tree {
+        for entry in &repository.find_tree(tree)? {
+            let key = (entry.name_bytes().to_vec(), entry.kind() == Some(ObjectType::Tree));
+            found.entry(key).or_default().push((entry.id(), entry.filemode_raw()));
+        }
+    }
+    Ok(found)
 }
 
 /// Reads a component's tree with all that is wrong in it.

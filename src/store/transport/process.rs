@@ -187,3 +187,44 @@ fn listen(child: &mut Child) -> Receiver<Piece> {
     }
     receiver
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// Runs a shell in git's place.
+    fn shell(script: &str, timeout: Duration) -> anyhow::Result<Output> {
+        let call = Call {
+            program: Path::new("sh"),
+            directory: Path::new("/"),
+            arguments: vec!["-c".into(), script.into()],
+            input: Vec::new(),
+            timeout,
+            terminal: false,
+            lazily: false,
+            progress: &|_| (),
+        };
+        call.run()
+    }
+
+    #[test]
+    fn endless_talk_is_ended_with_what_it_started() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let late = dir.path().join("late");
+        // The talk has an end of its own, so that nothing is left where this fails.
+        let script =
+            format!("(sleep 3; : > {}) & n=0; while [ $n -lt 500 ]; do n=$((n+1)); echo more >&2; sleep 0.02; done", late.display());
+        let begun = Instant::now();
+        let error = shell(&script, Duration::from_millis(20)).expect_err("it does not end");
+        assert!(Failure::of(&error).message.contains("did not come to an end"), "{error:#}");
+        assert_eq!(Failure::of(&error).code, Code::Unreachable);
+        std::thread::sleep(Duration::from_secs(4).saturating_sub(begun.elapsed()));
+        assert!(!late.exists(), "what it had started went on");
+    }
+
+    #[test]
+    fn of_endless_talk_only_so_much_is_kept() {
+        let output = shell("head -c 5000000 /dev/zero >&2", Duration::from_secs(30)).expect("it ends");
+        assert!(output.success && (MOST_TALK..MOST_TALK + 10_000).contains(&output.stderr.len()), "{}", output.stderr.len());
+    }
+}

@@ -135,6 +135,7 @@ mod tests {
     #[test]
     fn the_phase_is_the_last_line_of_progress() {
         assert_eq!(phase("x\rremote: Counting objects:  5% (1/20)\rReceiving objects: 10% (1/10)\r").as_deref(), Some("Receiving objects"));
+        assert_eq!(phase("remote: \u{1b}[31mCounting: 10% (1/10)\r").as_deref(), Some("\\u{1b}[31mCounting"));
         assert_eq!(phase("fatal: no"), None);
     }
 }
