@@ -24,6 +24,8 @@ mod lies;
 mod limits;
 mod look;
 mod merge;
+mod merge_frends;
+mod merge_kamelets;
 mod new;
 #[cfg(unix)]
 mod places;

@@ -7,10 +7,10 @@ use forum::formats::text::{Labels, MergedText, merge};
 use crate::support::git_command;
 
 /// Numbers that look random and are the same on every machine.
-struct Numbers(u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
-    fn next(&mut self, below: usize) -> usize {
+    pub(crate) fn next(&mut self, below: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -41,9 +41,9 @@ fn changed(numbers: &mut Numbers, base: &[String]) -> Vec<String> {
 }
 
 /// What `git merge-file` makes of it.
-fn git(directory: &std::path::Path, texts: &[String; 3]) -> (Vec<u8>, bool) {
+pub(crate) fn git<T: AsRef<[u8]>>(directory: &std::path::Path, texts: &[T; 3]) -> (Vec<u8>, bool) {
     for (name, text) in ["base", "ours", "theirs"].iter().zip(texts) {
-        fs::write(directory.join(name), text).unwrap();
+        fs::write(directory.join(name), text.as_ref()).unwrap();
     }
     let mut command = git_command();
     command.current_dir(directory).args(["merge-file", "-p", "--diff3", "-L", "o", "-L", "b", "-L", "t", "ours", "base", "theirs"]);
