@@ -41,4 +41,5 @@ mod schema;
 mod servers;
 mod update;
 mod update_answers;
+mod update_faults;
 mod variables;
