@@ -275,6 +275,8 @@ class Forum(Tool):
             rows += f'\n[[version]]\nversion = "{version}"\ntree = "{tree.strip()}"\nchecksum = "{registry.checksum_of(files)}"\nlicense = "EUPL-1.2"\n'
             (folder / f"index/{ID}.toml").write_text(rows)
             self.place.commit(folder)
+        # As a clone or a cache has it.
+        self.place.run("git", "repack", "-adq", cwd=folder)
 
     def command(self):
         return [self.program, "-C", self.workspace, "update"]
