@@ -28,13 +28,13 @@ pub(crate) const RELEASES: [(&str, &str, usize); 6] = [
 const SUFFIX: &str = ".kamelet.yaml";
 
 /// The registry, and every version that was published, oldest first.
-struct Kamelets {
-    registry: Registry,
+pub(crate) struct Kamelets {
+    pub(crate) registry: Registry,
     versions: BTreeMap<String, Vec<Published>>,
 }
 
 /// The registry in a sandbox; `None` where the archives are not at hand.
-fn build(sandbox: &Sandbox) -> Option<Kamelets> {
+pub(crate) fn build(sandbox: &Sandbox) -> Option<Kamelets> {
     let archives = test_data("kamelets")?;
     let mut registry = Registry::new(&sandbox.path("srv/kommun.git"));
     let mut versions: BTreeMap<String, Vec<Published>> = BTreeMap::new();

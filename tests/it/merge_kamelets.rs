@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use forum::formats::merge::{Merged, merge_file};
 use forum::formats::text::Labels;
 
-use crate::kamelets::{RELEASES, names};
+use crate::kamelets::{RELEASES, build, names};
 use crate::merge::{Numbers, git};
-use crate::support::{output, test_data};
+use crate::support::fixtures::KOMMUN;
+use crate::support::sandbox::Sandbox;
+use crate::support::{contents, output, test_data};
 
 const MARK: &str = "edited-in-sundsvall";
 
@@ -142,4 +145,64 @@ fn merges_of_all_releases_are_those_of_git() {
     let (Some(edits), Some(neighbours)) = (edited_defaults(1), neighbours(1)) else { return };
     assert!(edits.clean > 500 && edits.conflicting > 0, "{edits:?}");
     assert!(neighbours.clean > 50 && neighbours.conflicting > 800, "{neighbours:?}");
+}
+
+/// One kamelet in `step` of each consecutive pair of releases through the program: outcomes and files are those of git, and
+/// what is taken back is as it was.
+fn updated(step: usize) {
+    let mut sandbox = Sandbox::new();
+    sandbox.limit = Duration::from_mins(4);
+    let (Some(kamelets), Some(releases)) = (build(&sandbox), releases()) else { return };
+    let (directory, mut numbers) = (tempfile::tempdir().unwrap(), Numbers(0x5eed_0006));
+    for (pair, names) in releases.windows(2).zip(RELEASES.windows(2)) {
+        let [from, to] = [names[0].0, names[1].0];
+        let both: Vec<&String> = pair[0].keys().filter(|name| pair[1].contains_key(*name)).step_by(step).collect();
+        let ws = sandbox.workspace(from, &kamelets.registry.url());
+        let wanted: Vec<String> = both.iter().map(|name| format!("apache/{name}@={from}")).collect();
+        sandbox.fetch(&ws, &wanted.iter().map(String::as_str).chain(KOMMUN).collect::<Vec<_>>()).ok();
+        let wishes = fs::read_to_string(ws.join("forum.toml")).unwrap().replace(&format!("={from}"), &format!("={to}"));
+        fs::write(ws.join("forum.toml"), wishes).unwrap();
+        let file = |name: &str| ws.join(format!("components/apache/{name}/{name}.kamelet.yaml"));
+        let ours: BTreeMap<&String, String> = both.iter().map(|name| (*name, adapted(&pair[0][*name], &mut numbers).0)).collect();
+        ours.iter().for_each(|(name, text)| fs::write(file(name), text).unwrap());
+        let before = contents(&ws);
+        let run = sandbox.run(&ws, &["update", "--json"]);
+        let components = run.components();
+        let mut conflicting = Vec::new();
+        for (name, ours) in &ours {
+            let (want, clean) = git(directory.path(), &[&pair[0][*name], ours, &pair[1][*name]]);
+            let labels = [("b", format!("apache/{name} {from}")), ("o", "yours".to_owned()), ("t", format!("apache/{name} {to}"))];
+            let named = ["||||||| ", "<<<<<<< ", ">>>>>>> "].iter().zip(labels);
+            let want = named.fold(String::from_utf8(want).unwrap(), |text, (mark, (short, long))| {
+                text.replace(&format!("{mark}{short}\n"), &format!("{mark}{long}\n"))
+            });
+            assert!(fs::read_to_string(file(name)).unwrap() == want, "{name} from {from} to {to}");
+            let outcome =
+                components[&format!("apache/{name}")]["files"].as_array().unwrap().iter().find(|row| row["path"] != "component.toml");
+            assert_eq!(outcome.unwrap()["outcome"], if clean { "merged" } else { "conflict" }, "{name} from {from} to {to}");
+            if !clean {
+                conflicting.push(*name);
+            }
+        }
+        assert_eq!(run.json()["conflicts"], conflicting.len(), "{from} to {to}");
+        if !conflicting.is_empty() {
+            run.exits(4);
+            sandbox.run(&ws, &["update", "--abort", "--json"]).ok();
+            let now = contents(&ws);
+            let differs =
+                |path: &&String| conflicting.iter().any(|name| path.contains(&format!("/{name}/"))) && now.get(*path) != before.get(*path);
+            assert_eq!(before.keys().find(differs), None, "taken back");
+        }
+    }
+}
+
+#[test]
+fn updates_from_release_to_release_are_the_merges_of_git() {
+    updated(24);
+}
+
+#[test]
+#[ignore = "long"]
+fn many_updates_from_release_to_release_are_the_merges_of_git() {
+    updated(3);
 }
