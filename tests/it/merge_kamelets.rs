@@ -147,6 +147,17 @@ fn merges_of_all_releases_are_those_of_git() {
     assert!(neighbours.clean > 50 && neighbours.conflicting > 800, "{neighbours:?}");
 }
 
+/// What git made of it, with the names that the program gives the sides.
+fn labelled(text: &[u8], id: &str, from: &str, to: &str) -> String {
+    let names = [
+        ("||||||| b", format!("||||||| {id} {from}")),
+        ("<<<<<<< o", "<<<<<<< yours".to_owned()),
+        (">>>>>>> t", format!(">>>>>>> {id} {to}")),
+    ];
+    let text = String::from_utf8(text.to_vec()).unwrap();
+    names.iter().fold(text, |text, (short, long)| text.replace(&format!("{short}\n"), &format!("{long}\n")))
+}
+
 /// One kamelet in `step` of each consecutive pair of releases through the program: outcomes and files are those of git, and
 /// what is taken back is as it was.
 fn updated(step: usize) {
@@ -164,18 +175,16 @@ fn updated(step: usize) {
         fs::write(ws.join("forum.toml"), wishes).unwrap();
         let file = |name: &str| ws.join(format!("components/apache/{name}/{name}.kamelet.yaml"));
         let ours: BTreeMap<&String, String> = both.iter().map(|name| (*name, adapted(&pair[0][*name], &mut numbers).0)).collect();
-        ours.iter().for_each(|(name, text)| fs::write(file(name), text).unwrap());
+        for (name, text) in &ours {
+            fs::write(file(name), text).unwrap();
+        }
         let before = contents(&ws);
         let run = sandbox.run(&ws, &["update", "--json"]);
         let components = run.components();
         let mut conflicting = Vec::new();
         for (name, ours) in &ours {
             let (want, clean) = git(directory.path(), &[&pair[0][*name], ours, &pair[1][*name]]);
-            let labels = [("b", format!("apache/{name} {from}")), ("o", "yours".to_owned()), ("t", format!("apache/{name} {to}"))];
-            let named = ["||||||| ", "<<<<<<< ", ">>>>>>> "].iter().zip(labels);
-            let want = named.fold(String::from_utf8(want).unwrap(), |text, (mark, (short, long))| {
-                text.replace(&format!("{mark}{short}\n"), &format!("{mark}{long}\n"))
-            });
+            let want = labelled(&want, &format!("apache/{name}"), from, to);
             assert!(fs::read_to_string(file(name)).unwrap() == want, "{name} from {from} to {to}");
             let outcome =
                 components[&format!("apache/{name}")]["files"].as_array().unwrap().iter().find(|row| row["path"] != "component.toml");
