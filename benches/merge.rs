@@ -11,7 +11,7 @@ use forum::formats::merge::{Merged, merge_file};
 use forum::formats::text::Labels;
 use serde_json::{Value, json};
 
-const ELEMENTS: usize = 64;
+const ELEMENTS: usize = 112;
 
 /// A document in a string, as exports hold them.
 fn embedded(value: &Value) -> Value {
