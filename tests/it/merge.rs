@@ -134,7 +134,7 @@ fn line_ends_marks_and_last_line_ends_are_put_on_the_merge_of_git() {
         let base = lines(&mut numbers);
         let sides = [base.clone(), changed(&mut numbers, &base), changed(&mut numbers, &base)];
         // With one line at least, and none at the end that is empty, so that each side has each attribute.
-        let plain = sides.map(|lines| lines.iter().map(|line| format!("{line}\n")).collect::<String>() + "first\nlast\n");
+        let plain = sides.map(|lines| [lines, vec!["first".to_owned(), "last\n".to_owned()]].concat().join("\n"));
         let dress = [0; 3].map(|_| Dress::any(&mut numbers));
         let [base, ours, theirs] = [0, 1, 2].map(|side: usize| dress[side].put_on(&plain[side], true));
         let (want, clean) = git(directory.path(), &plain);

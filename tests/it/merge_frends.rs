@@ -165,7 +165,7 @@ fn what_either_side_overwrites_stands_in_the_result_and_every_other_byte_stays()
 #[test]
 #[ignore = "long"]
 fn what_either_side_overwrites_stands_in_the_result_in_many_rounds() {
-    overwriting(60);
+    overwriting(30);
 }
 
 #[test]

@@ -142,9 +142,9 @@ fn merges_of_releases_are_those_of_git() {
 #[test]
 #[ignore = "long"]
 fn merges_of_all_releases_are_those_of_git() {
-    let (Some(edits), Some(neighbours)) = (edited_defaults(1), neighbours(1)) else { return };
+    let (Some(edits), Some(neighbours)) = (edited_defaults(1), neighbours(2)) else { return };
     assert!(edits.clean > 500 && edits.conflicting > 0, "{edits:?}");
-    assert!(neighbours.clean > 50 && neighbours.conflicting > 800, "{neighbours:?}");
+    assert!(neighbours.clean > 50 && neighbours.conflicting > 400, "{neighbours:?}");
 }
 
 /// What git made of it, with the names that the program gives the sides.
@@ -213,5 +213,5 @@ fn updates_from_release_to_release_are_the_merges_of_git() {
 #[test]
 #[ignore = "long"]
 fn many_updates_from_release_to_release_are_the_merges_of_git() {
-    updated(3);
+    updated(6);
 }
