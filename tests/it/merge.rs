@@ -159,6 +159,20 @@ fn lines_closed(texts: &[String; 3]) -> bool {
 }
 
 #[test]
+fn lines_that_look_like_markers_without_a_label_stay_as_they_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let labels = Labels { base: "b".into(), ours: "o".into(), theirs: "t".into() };
+    let odd = "<<<<<<<\n|||||||\n=======\n>>>>>>>\n";
+    let other = "a\n>>>>>>>\n|||||||\nb\n";
+    for texts in [["", odd, other], ["", other, odd], [odd, "", other], [odd, other, ""], [odd, &odd.replace('=', "-"), other]] {
+        let (want, clean) = git(directory.path(), &texts);
+        let got = merge(texts[0].as_bytes(), texts[1].as_bytes(), texts[2].as_bytes(), &labels);
+        let MergedText::Marked(got) = got else { panic!("{texts:?}: {got:?}") };
+        assert!(!clean && got == want, "{texts:?}\ngot  {}\nwant {}", String::from_utf8_lossy(&got), String::from_utf8_lossy(&want));
+    }
+}
+
+#[test]
 fn hard_input_ends_soon() {
     let labels = Labels { base: "b".into(), ours: "o".into(), theirs: "t".into() };
     let many = |seed: u64| {
