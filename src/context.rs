@@ -9,7 +9,9 @@ use crate::error::Code;
 use crate::fail;
 use crate::store::registry::Options;
 use crate::store::settings::Settings;
-use crate::ui::Ui;
+use crate::store::transport::EngineChoice;
+use crate::store::transport::local::pager;
+use crate::ui::{Pager, Ui};
 
 /// Everything around a command.
 #[derive(Debug)]
@@ -48,6 +50,18 @@ impl Context {
     #[must_use]
     pub fn named_registry(&self) -> Option<&String> {
         self.registry.as_ref().or(self.settings.default_registry.as_ref().map(|set| &set.value))
+    }
+
+    /// What shows long output on a terminal: what git would use in that directory.
+    #[must_use]
+    pub fn pager(&self, directory: &Path) -> Pager {
+        let git = match &self.store.engine {
+            EngineChoice::System => Some(Path::new("git")),
+            EngineChoice::Program(program) => Some(program.as_path()),
+            EngineChoice::Builtin => None,
+        };
+        let command = git.and_then(|git| pager(git, directory)).unwrap_or_else(|| self.settings.pager.clone());
+        Pager { command, variables: self.settings.pager_variables.clone() }
     }
 
     /// The state directory.

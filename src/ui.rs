@@ -3,6 +3,7 @@
 //! What comes from a registry is escaped here, in one place, before it can reach a terminal.
 
 use std::cell::Cell;
+use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
@@ -58,6 +59,15 @@ pub struct Ui {
     pub color: bool,
     /// Shown after a moment, on a terminal only; gone before anything else is said.
     spinner: ProgressBar,
+}
+
+/// What shows long output on a terminal.
+#[derive(Debug, Clone)]
+pub struct Pager {
+    /// A command; nothing, or `cat`, is none.
+    pub command: OsString,
+    /// What it finds in its environment beside ours.
+    pub variables: Vec<(&'static str, &'static str)>,
 }
 
 /// How long a person waits without being told what for.
@@ -166,6 +176,37 @@ impl Ui {
         } else {
             self.write(&mut std::io::stdout(), &report.text());
         }
+    }
+
+    /// As [`Self::report`]; on a terminal a person may scroll in it. `pager` is asked for only then.
+    pub fn report_paged(&self, command: &str, report: &impl Report, pager: impl FnOnce() -> Pager) {
+        let text = if self.json || !std::io::stdout().is_terminal() { String::new() } else { report.text() };
+        self.end_progress();
+        let shown = !text.is_empty() && self.page(&text, &pager());
+        if !shown {
+            self.report(command, report);
+        }
+    }
+
+    /// Whether the pager could be started. That it ends before it has read everything is a person's choice.
+    fn page(&self, text: &str, pager: &Pager) -> bool {
+        if pager.command.is_empty() || pager.command == "cat" {
+            return false;
+        }
+        // As git: by the shell only where a shell is needed, so that a pager which is not there is noticed.
+        let plain = !pager.command.to_string_lossy().contains(|c: char| c.is_whitespace() || "|&;<>()$`\\\"'*?[#~=%".contains(c));
+        #[expect(clippy::disallowed_methods, reason = "the pager is started here and nowhere else")]
+        let mut command = std::process::Command::new(if plain { pager.command.as_os_str() } else { OsStr::new("sh") });
+        if !plain {
+            command.arg("-c").arg(&pager.command);
+        }
+        let started = command.envs(pager.variables.iter().copied()).stdin(std::process::Stdio::piped()).spawn();
+        let Ok(mut child) = started else { return false };
+        if let Some(mut input) = child.stdin.take() {
+            self.write(&mut input, text);
+        }
+        let _ = child.wait();
+        true
     }
 
     /// Ends a command well, with JSON also where `--json` is not given.

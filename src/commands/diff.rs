@@ -1,6 +1,7 @@
 //! `forum diff`: what was adapted here, or what a newer version would bring.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use semver::Version;
@@ -107,6 +108,17 @@ type Side<'a> = BTreeMap<&'a RelPath, Shown<'a>>;
 /// # Errors
 /// Where what was fetched is not at hand; as the contract's section 6.
 pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
+    // The workspace is free again before a person reads, which may take long.
+    let (root, files) = found(context, args)?;
+    if files.is_empty() {
+        context.ui.say("no difference");
+    }
+    context.ui.report_paged("diff", &DiffReport { files, stat: args.stat }, || context.pager(&root));
+    Ok(Outcome::Done)
+}
+
+/// Where the workspace is, and what differs.
+fn found(context: &Context, args: &Args) -> Result<(PathBuf, Vec<Row>)> {
     let workspace = open_existing(context)?;
     let (typed, version) = meant(args)?;
     let ids: BTreeSet<ComponentId> = match &typed {
@@ -131,11 +143,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
         }
     }
     places.notes().iter().for_each(|note| context.ui.say(note));
-    if files.is_empty() {
-        context.ui.say("no difference");
-    }
-    context.ui.report("diff", &DiffReport { files, stat: args.stat });
-    Ok(Outcome::Done)
+    Ok((workspace.root.clone(), files))
 }
 
 /// `--upstream ID` means the component where no version is called so.

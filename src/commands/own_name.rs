@@ -19,8 +19,10 @@ pub(super) fn ask_owner(context: &Context, root: &Path, file: &mut WorkspaceFile
     let Some(proposed) = proposed.filter(|_| context.ui.can_ask()) else { return Err(missing().into()) };
     let typed: Name = context.ui.ask("Who publishes here (the owner in ids)", proposed)?.parse().map_err(|_| missing())?;
     file.set_owner(&typed);
-    let workspace = Workspace::open(root, context.state_dir()?, &|| ())?;
-    workspace.save_file(file)?;
+    // Read again: somebody may have written in it while the question stood there.
+    let mut workspace = Workspace::open(root, context.state_dir()?, &|| ())?;
+    workspace.file.set_owner(&typed);
+    workspace.save_file(&workspace.file)?;
     Ok(typed)
 }
 

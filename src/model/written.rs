@@ -18,7 +18,7 @@ const MAX_TRIES: usize = 4096;
 /// LF for CRLF, in what is text.
 #[must_use]
 pub fn normalise(bytes: &[u8]) -> Cow<'_, [u8]> {
-    if !bytes.windows(2).any(|pair| pair == b"\r\n") || bytes.contains(&0) {
+    if memchr::memmem::find(bytes, b"\r\n").is_none() || memchr::memchr(0, bytes).is_some() {
         return Cow::Borrowed(bytes);
     }
     let mut out = Vec::with_capacity(bytes.len());

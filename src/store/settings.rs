@@ -23,6 +23,9 @@ const DEFAULT_TIMEOUT: u64 = 30;
 /// The most that `config.toml` may hold, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 
+/// As git's `PAGER_ENV`, <https://git-scm.com/docs/git-config#Documentation/git-config.txt-corepager>.
+const PAGER_VARIABLES: [(&str, &str); 2] = [("LESS", "FRX"), ("LV", "-c")];
+
 /// Where a value comes from; a later layer wins (contract, section 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layer {
@@ -97,6 +100,10 @@ pub struct Settings {
     pub state_dir: Option<Layered<PathBuf>>,
     /// `FORUM_CONFIG_DIR`, else the platform's directory for settings.
     pub config_dir: Option<Layered<PathBuf>>,
+    /// What shows long output where git does not say it: `GIT_PAGER`, else `PAGER`, else `less`.
+    pub pager: OsString,
+    /// What git sets for a pager, where the user has not: page only what is longer than the screen, keep colours.
+    pub pager_variables: Vec<(&'static str, &'static str)>,
     /// Whether `NO_COLOR` is set (<https://no-color.org>).
     pub no_color: bool,
     /// What time it is: `SOURCE_DATE_EPOCH`, else the clock.
@@ -152,6 +159,8 @@ impl Settings {
             cache_dir: Layered::latest(ours("XDG_CACHE_HOME", dirs::cache_dir()), user_cache, path("FORUM_CACHE_DIR")),
             state_dir: Layered::latest(state, None, path("FORUM_STATE_DIR")),
             config_dir,
+            pager: ["GIT_PAGER", "PAGER"].into_iter().find_map(std::env::var_os).unwrap_or_else(|| "less".into()),
+            pager_variables: PAGER_VARIABLES.into_iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect(),
             no_color: variable("NO_COLOR").is_some(),
             now: Timestamp::from_second(clock.unwrap_or_else(|| Timestamp::now().as_second())).context("SOURCE_DATE_EPOCH")?,
             user,

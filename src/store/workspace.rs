@@ -35,6 +35,8 @@ pub struct Workspace {
     pub lock: Lock,
     /// What an interrupted run had left, and what became of it.
     pub recovered: Recovered,
+    /// `forum.toml` and `forum.lock` as they were read.
+    bytes_before: [Option<Vec<u8>>; 2],
     dir: Dir,
     _held: WorkspaceLock,
 }
@@ -112,13 +114,10 @@ impl Workspace {
         let held = WorkspaceLock::acquire(&root, state_dir, waiting)?;
         let recovered = journal::recover(&root)?;
         let dir = Dir::open(&root)?;
-        let read = |name: &str| -> Result<Vec<u8>> { Ok(dir.read(&name.parse()?, MAX_FILE)?.unwrap_or_default()) };
-        let file = WorkspaceFile::parse(&read(WORKSPACE_FILE)?)?;
-        let lock = match dir.read(&LOCK_FILE.parse()?, MAX_FILE)? {
-            Some(bytes) => Lock::parse(&bytes)?,
-            None => Lock::default(),
-        };
-        Ok(Self { root, file_before: file.clone(), file, lock, recovered, dir, _held: held })
+        let bytes_before = [dir.read(&WORKSPACE_FILE.parse()?, MAX_FILE)?, dir.read(&LOCK_FILE.parse()?, MAX_FILE)?];
+        let file = WorkspaceFile::parse(bytes_before[0].as_deref().unwrap_or_default())?;
+        let lock = bytes_before[1].as_deref().map(Lock::parse).transpose()?.unwrap_or_default();
+        Ok(Self { root, file_before: file.clone(), file, lock, recovered, bytes_before, dir, _held: held })
     }
 
     /// Compares a component's directory with its lock entry.
@@ -236,22 +235,36 @@ impl Workspace {
     /// Writes `forum.toml` alone.
     ///
     /// # Errors
-    /// What the file system says; the file is as it was.
+    /// What the file system says, and [`Code::Occupied`] where a person changed it meanwhile; the file is as it was.
     pub fn save_file(&self, file: &WorkspaceFile) -> Result<()> {
         let mut change = Transaction::begin(&self.root)?;
-        change.stage_file(&WORKSPACE_FILE.parse()?, file.render().as_bytes())?;
+        self.stage_file(&mut change, file)?;
         change.commit()
     }
 
-    /// Adds `forum.toml` and `forum.lock` to a change, as far as they differ from what is there.
+    /// Adds `forum.toml` and `forum.lock` to a change, as far as they differ from what is there. A person who wrote in
+    /// one of them meanwhile is not overwritten: the change is refused then.
     ///
     /// # Errors
     /// When they cannot be staged.
     pub fn stage(&self, change: &mut Transaction, lock: &Lock) -> Result<()> {
-        change.stage_file(&WORKSPACE_FILE.parse()?, self.file.render().as_bytes())?;
+        self.stage_file(change, &self.file)?;
         if *lock != self.lock || !self.root.join(LOCK_FILE).exists() {
-            change.stage_file(&LOCK_FILE.parse()?, lock.render().as_bytes())?;
+            let path = LOCK_FILE.parse()?;
+            change.stage_file(&path, lock.render().as_bytes())?;
+            change.watch_file(&path, self.bytes_before[1].clone());
         }
+        Ok(())
+    }
+
+    fn stage_file(&self, change: &mut Transaction, file: &WorkspaceFile) -> Result<()> {
+        let text = file.render();
+        if self.bytes_before[0].is_some() && text == self.file_before.render() {
+            return Ok(());
+        }
+        let path = WORKSPACE_FILE.parse()?;
+        change.stage_file(&path, text.as_bytes())?;
+        change.watch_file(&path, self.bytes_before[0].clone());
         Ok(())
     }
 

@@ -97,3 +97,58 @@ fn no_secret_is_shown() {
     assert!(!run.both().contains("hush") && run.stdout.contains("s.env"), "{run}");
     assert!(!copy.run(&["diff"]).ok().both().contains("hush"));
 }
+
+#[cfg(unix)]
+mod on_a_terminal {
+    use super::{Copy, ID, fs, version};
+    use crate::support::terminal::Terminal;
+
+    /// A copy with a change, and what stands on the screen after `forum diff`.
+    fn screen(env: &[(&str, &str)], args: &[&str]) -> String {
+        let mut copy = Copy::of(vec![version("1.0.0", &[("a.txt", "1\n2\n3\n")])]);
+        copy.write("a.txt", "1\ntwo\n3\n");
+        let config = copy.sandbox.path("home/.gitconfig");
+        for (key, value) in env {
+            match *key {
+                "core.pager" => fs::write(&config, fs::read_to_string(&config).unwrap() + &format!("[core]\n\tpager = {value}\n")).unwrap(),
+                key => drop(copy.sandbox.set(key, *value)),
+            }
+        }
+        let (code, screen) = Terminal::start(&copy.sandbox, &copy.ws, &[&["diff", ID], args].concat()).end();
+        assert_eq!(code, Some(0), "{screen}");
+        assert!(screen.contains("-2") && screen.contains("+two"), "{screen}");
+        screen
+    }
+
+    #[test]
+    fn it_is_paged_as_git_does() {
+        let by = |word: &str| format!("sed s/^/{word}:/");
+        let (first, second, third) = (by("variable"), by("configured"), by("general"));
+        let all = [("GIT_PAGER", first.as_str()), ("core.pager", &second), ("PAGER", &third)];
+        assert!(screen(&all, &[]).contains("variable:+two"));
+        assert!(screen(&all[1..], &[]).contains("configured:+two"));
+        assert!(screen(&all[2..], &[]).contains("general:+two"));
+        // Without git the environment alone says it.
+        assert!(screen(&[all[1], all[2], ("FORUM_GIT", "builtin")], &[]).contains("general:+two"));
+        let less = screen(&[("GIT_PAGER", "echo LESS is $LESS, LV is $LV; cat"), ("LV", "mine")], &[]);
+        assert!(less.contains("LESS is FRX, LV is mine"), "{less}");
+    }
+
+    #[test]
+    fn without_a_pager_it_is_printed() {
+        for none in ["cat", "", "no-such-pager-is-there"] {
+            assert!(screen(&[("GIT_PAGER", none)], &[]).contains("\n+two\n"), "{none}");
+        }
+        // A person may leave the pager at once.
+        let mut copy = Copy::of(vec![version("1.0.0", &[("a.txt", "1\n")])]);
+        copy.write("a.txt", &"line\n".repeat(100_000));
+        copy.sandbox.set("GIT_PAGER", "head -n 3");
+        let (code, screen) = Terminal::start(&copy.sandbox, &copy.ws, &["diff"]).end();
+        assert!(code == Some(0) && !screen.contains("error"), "{screen}");
+        // For a program there is no pager.
+        copy.sandbox.set("GIT_PAGER", "false");
+        assert!(copy.run(&["diff"]).ok().stdout.contains("+line"));
+        let (_, screen) = Terminal::start(&copy.sandbox, &copy.ws, &["diff", "--stat", "--json"]).end();
+        assert!(screen.starts_with("{\"forum\":1"), "{screen}");
+    }
+}

@@ -11,44 +11,60 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::fixtures::{KOMMUN, PUPIL, SFTP, ready_in};
+use crate::support::registry::Version;
 use crate::support::sandbox::{Outcome, Sandbox, program, text};
 use crate::support::server::{Http, Options};
-use crate::support::{Entry, contents, output, skipped, snapshot, unchanged};
+use crate::support::{Entry, Files, contents, output, skipped, snapshot, unchanged};
 
-type Contents = BTreeMap<String, Entry>;
+pub(crate) type Contents = BTreeMap<String, Entry>;
 
 /// A command and the workspace that it changes, before and after.
-struct Scene {
-    sandbox: Sandbox,
+pub(crate) struct Scene {
+    pub(crate) sandbox: Sandbox,
     /// Not in the sandbox: systems forbid programs in the memory that they lend.
     tracer: tempfile::TempDir,
     args: Vec<&'static str>,
-    before: PathBuf,
-    old: Contents,
-    new: Contents,
+    pub(crate) before: PathBuf,
+    pub(crate) old: Contents,
+    pub(crate) new: Contents,
     /// The calls that change a file system, as the tracer writes them down.
-    calls: Vec<String>,
+    pub(crate) calls: Vec<String>,
     server: Option<Http>,
+    /// The components that come or change.
+    ids: Vec<&'static str>,
+    /// What the runs get beside the sandbox's environment.
+    pub(crate) env: Vec<(&'static str, String)>,
     /// How an unharmed run ends.
     exit: i32,
 }
 
 /// Where a scene begins.
-#[derive(Clone, Copy)]
-enum Begin {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Begin {
     /// Nothing is there: a component and its dependency come.
     Adding,
     /// Both are there in older versions.
     Updating,
     /// The same, with three hundred files of one's own: an update merges.
     Merging,
-    /// The same, and the two sides disagree.
+    /// The same with ten, and the two sides disagree.
     Conflicting,
+    /// A component of three hundred files, of which every one is changed upstream and every third one here.
+    Wide,
+}
+
+pub(crate) const WIDE: &str = "goteborg/wide";
+
+/// The wide component as it is published.
+fn wide(version: &str) -> Version {
+    let text = |number: usize| format!("{number}\n2\n3\n4\n5\n6\n{version}\n");
+    let all: Files = (0..300).map(|number| (format!("part-{}/{number}.txt", number % 7), (false, text(number).into_bytes()))).collect();
+    Version::new(WIDE, version, all)
 }
 
 /// Where it plays.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+pub(crate) enum Place {
     /// Registry and workspace in memory.
     Memory,
     /// Both on a disk.
@@ -61,13 +77,20 @@ enum Place {
 fn adapt(ws: &Path, begin: Begin) {
     let wishes = text(&ws.join("forum.toml")).replace("=1.0.0", "^1").replace("=2.0.0", "^2");
     fs::write(ws.join("forum.toml"), wishes).unwrap();
+    if begin == Begin::Wide {
+        for number in (0..300).step_by(3) {
+            let path = ws.join("components").join(WIDE).join(format!("part-{}/{number}.txt", number % 7));
+            fs::write(&path, text(&path).replace("\n2\n", "\nours\n")).unwrap();
+        }
+        return;
+    }
     let at = ws.join("components").join(PUPIL);
     fs::create_dir(at.join("ours")).unwrap();
-    for number in 0..if matches!(begin, Begin::Merging) { 300 } else { 10 } {
+    for number in 0..if begin == Begin::Merging { 300 } else { 10 } {
         fs::write(at.join(format!("ours/{number}.txt")), "ours\n").unwrap();
     }
     fs::write(at.join("data.json"), "{\"v\": \"1.0.0\", \"ours\": 1}\n").unwrap();
-    if matches!(begin, Begin::Conflicting) {
+    if begin == Begin::Conflicting {
         fs::write(at.join("README.md"), "# ours\n").unwrap();
     }
 }
@@ -87,12 +110,13 @@ fn tracer() -> Option<tempfile::TempDir> {
 }
 
 impl Scene {
-    fn new(begin: Begin, place: Place) -> Option<Self> {
+    pub(crate) fn new(begin: Begin, place: Place) -> Option<Self> {
         let tracer = tracer()?;
-        let (sandbox, small, _) = ready_in(if place == Place::Memory { Sandbox::in_memory() } else { Sandbox::new() });
+        let (sandbox, mut small, _) = ready_in(if place == Place::Memory { Sandbox::in_memory() } else { Sandbox::new() });
         let server = (place == Place::Server).then(|| Http::start(&sandbox.path("srv"), Options::default()));
         let url = server.as_ref().map_or_else(|| small.registry.url(), Http::url);
         let before = sandbox.workspace("before", &url);
+        let mut ids = vec![PUPIL, SFTP];
         let args = match begin {
             Begin::Adding => vec!["fetch", PUPIL, KOMMUN[0], KOMMUN[1], "--json"],
             Begin::Updating => {
@@ -104,12 +128,21 @@ impl Scene {
                 adapt(&before, begin);
                 vec!["update", "--json"]
             }
+            Begin::Wide => {
+                ids = vec![WIDE];
+                for version in ["1.0.0", "1.1.0"] {
+                    small.registry.publish_version(wide(version));
+                }
+                sandbox.fetch(&before, &["goteborg/wide@=1.0.0"]).ok();
+                adapt(&before, begin);
+                vec!["update", "--json"]
+            }
         };
-        let mut scene =
-            Self { sandbox, tracer, args, old: contents(&before), new: Contents::new(), before, calls: Vec::new(), server, exit: 0 };
+        let (old, new, calls, env) = (contents(&before), Contents::new(), Vec::new(), Vec::new());
+        let mut scene = Self { sandbox, tracer, args, old, new, before, calls, server, ids, env, exit: 0 };
         let (ws, run) = scene.run("unharmed", "kill", usize::MAX);
-        scene.exit = if matches!(begin, Begin::Conflicting) { 4 } else { 0 };
-        assert_eq!(run.exits(scene.exit).components().len(), 2);
+        scene.exit = if begin == Begin::Conflicting { 4 } else { 0 };
+        assert_eq!(run.exits(scene.exit).components().len(), scene.ids.len());
         scene.calls = text(&ws.with_extension("count")).lines().map(str::to_owned).collect();
         scene.new = contents(&ws);
         assert!(scene.new != scene.old && ws.join(".forum").exists() == (scene.exit == 4));
@@ -126,12 +159,12 @@ impl Scene {
     }
 
     /// Runs the command in a copy of the workspace, with a fault at call number `at`.
-    fn run(&self, name: &str, mode: &str, at: usize) -> (PathBuf, Outcome) {
+    pub(crate) fn run(&self, name: &str, mode: &str, at: usize) -> (PathBuf, Outcome) {
         let ws = self.copy(&self.before, name);
         let at = at.min(1_000_000).to_string();
         let counted = self.sandbox.path(&format!("{name}.count"));
         let mut command = self.sandbox.command_of(&self.tracer.path().join("faults"), &ws, &[mode, &at]);
-        command.arg(counted).arg(program()).args(&self.args).envs(self.places(name));
+        command.arg(counted).arg(program()).args(&self.args).envs(self.places(name)).envs(self.env.iter().cloned());
         let run = self.sandbox.outcome(command);
         (ws, run)
     }
@@ -153,8 +186,8 @@ impl Scene {
     #[track_caller]
     fn is_old_or_new(&self, ws: &Path, what: &str) {
         let now = contents(ws);
-        let places = [format!("components/{PUPIL}"), format!("components/{SFTP}"), "forum.toml".to_owned(), "forum.lock".to_owned()];
-        for place in &places {
+        let components = self.ids.iter().map(|id| format!("components/{id}"));
+        for place in &components.chain(["forum.toml".to_owned(), "forum.lock".to_owned()]).collect::<Vec<_>>() {
             let (is, was, will) = (part(&now, place), part(&self.old, place), part(&self.new, place));
             assert!(is == was || is == will, "{what}: {place} is between: {:?}", is.keys());
         }
@@ -177,7 +210,7 @@ impl Scene {
         assert!(differ.is_empty(), "{what}, after the next run: {differ:?}");
     }
 
-    fn kill_at(&self, mode: &str, at: usize) {
+    pub(crate) fn kill_at(&self, mode: &str, at: usize) {
         let (ws, run) = self.run(&format!("{mode}-{at}"), mode, at);
         let what = format!("`{mode}` at call {at} of {}", self.calls.len());
         // With git as child the number of calls is not always the same.
@@ -192,7 +225,7 @@ impl Scene {
     }
 
     /// Where it fails nothing has changed; where it does not all has, only its traces may be left to the next run.
-    fn fail_at(&self, mode: &str, at: usize) {
+    pub(crate) fn fail_at(&self, mode: &str, at: usize) {
         let before = snapshot(&self.before);
         let (ws, run) = self.run(&format!("{mode}-{at}"), mode, at);
         let what = format!("`{mode}` at call {at} of {}", self.calls.len());
@@ -216,13 +249,13 @@ impl Scene {
     }
 
     /// The calls to harm: one in `step`, and no step that would leave the very last ones out.
-    fn points(&self, step: usize) -> Vec<usize> {
+    pub(crate) fn points(&self, step: usize) -> Vec<usize> {
         (0..self.calls.len()).rev().step_by(step).collect()
     }
 }
 
 /// Takes away what a run left in the sandbox.
-fn forget(ws: &Path) {
+pub(crate) fn forget(ws: &Path) {
     fs::remove_dir_all(ws).unwrap();
     for what in ["state", "cache"] {
         fs::remove_dir_all(ws.with_extension(what)).unwrap();
@@ -230,7 +263,7 @@ fn forget(ws: &Path) {
 }
 
 /// What lies in the workspace, but for what forum itself works with.
-fn besides_forum(all: &Contents) -> Contents {
+pub(crate) fn besides_forum(all: &Contents) -> Contents {
     all.iter().filter(|(path, _)| !path.starts_with(".forum")).map(|(path, entry)| (path.clone(), entry.clone())).collect()
 }
 
@@ -239,7 +272,7 @@ fn part<'a>(all: &'a Contents, place: &str) -> BTreeMap<&'a String, &'a Entry> {
     all.iter().filter(|(path, _)| path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))).collect()
 }
 
-fn kills(begin: Begin, place: Place, step: usize) {
+pub(crate) fn kills(begin: Begin, place: Place, step: usize) {
     let Some(scene) = Scene::new(begin, place) else { return };
     let points = scene.points(step);
     assert!(points.len() >= 60, "{} of {} calls", points.len(), scene.calls.len());
@@ -252,7 +285,7 @@ fn kills(begin: Begin, place: Place, step: usize) {
     }
 }
 
-fn failures(begin: Begin, place: Place, step: usize, modes: &[&str]) {
+pub(crate) fn failures(begin: Begin, place: Place, step: usize, modes: &[&str]) {
     let Some(scene) = Scene::new(begin, place) else { return };
     for (number, mode) in modes.iter().enumerate() {
         for at in scene.points(step) {

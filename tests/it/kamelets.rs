@@ -1,11 +1,11 @@
 //! Real input: a catalogue of 272 components in 1,382 versions, turned into a registry with one commit for each of its
 //! six releases. What is fetched must be what the archives hold.
 //!
-//! The archives lie in the directory that `FORUM_TEST_DATA` names, else beside the repository in `../shared/data`.
+//! Where the archives lie says `test_data`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use crate::support::fixtures::KOMMUN;
 use crate::support::registry::{Published, Registry, Version};
 use crate::support::sandbox::Sandbox;
 use crate::support::server::{Http, Options};
-use crate::support::{files, output, same_files, skipped};
+use crate::support::{files, output, same_files, test_data};
 
 const K: [&str; 2] = KOMMUN;
 /// Release, date and number of files, in the order of publication.
-const RELEASES: [(&str, &str, usize); 6] = [
+pub(crate) const RELEASES: [(&str, &str, usize); 6] = [
     ("0.8.0", "2022-04-13", 182),
     ("3.21.0", "2023-06-30", 215),
     ("4.4.0", "2024-02-19", 239),
@@ -28,24 +28,14 @@ const RELEASES: [(&str, &str, usize); 6] = [
 const SUFFIX: &str = ".kamelet.yaml";
 
 /// The registry, and every version that was published, oldest first.
-struct Kamelets {
-    registry: Registry,
+pub(crate) struct Kamelets {
+    pub(crate) registry: Registry,
     versions: BTreeMap<String, Vec<Published>>,
 }
 
-fn archives() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    let directory = std::env::var_os("FORUM_TEST_DATA").map_or_else(beside, PathBuf::from).join("kamelets");
-    if directory.is_dir() {
-        return Some(directory);
-    }
-    skipped(&format!("the kamelets are not at {}", directory.display()));
-    None
-}
-
 /// The registry in a sandbox; `None` where the archives are not at hand.
-fn build(sandbox: &Sandbox) -> Option<Kamelets> {
-    let archives = archives()?;
+pub(crate) fn build(sandbox: &Sandbox) -> Option<Kamelets> {
+    let archives = test_data("kamelets")?;
     let mut registry = Registry::new(&sandbox.path("srv/kommun.git"));
     let mut versions: BTreeMap<String, Vec<Published>> = BTreeMap::new();
     let mut before = BTreeSet::new();
@@ -72,7 +62,7 @@ fn build(sandbox: &Sandbox) -> Option<Kamelets> {
     Some(Kamelets { registry, versions })
 }
 
-fn names(unpacked: &Path) -> BTreeSet<String> {
+pub(crate) fn names(unpacked: &Path) -> BTreeSet<String> {
     let found = fs::read_dir(unpacked.join("kamelets")).unwrap();
     found.map(|entry| entry.unwrap().file_name().into_string().unwrap().strip_suffix(SUFFIX).unwrap().to_owned()).collect()
 }

@@ -25,6 +25,8 @@ mod lies;
 mod limits;
 mod look;
 mod merge;
+mod merge_frends;
+mod merge_kamelets;
 mod new;
 #[cfg(unix)]
 mod places;
@@ -41,4 +43,5 @@ mod schema;
 mod servers;
 mod update;
 mod update_answers;
+mod update_faults;
 mod variables;

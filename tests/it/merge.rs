@@ -7,10 +7,10 @@ use forum::formats::text::{Labels, MergedText, merge};
 use crate::support::git_command;
 
 /// Numbers that look random and are the same on every machine.
-struct Numbers(u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
-    fn next(&mut self, below: usize) -> usize {
+    pub(crate) fn next(&mut self, below: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -41,9 +41,9 @@ fn changed(numbers: &mut Numbers, base: &[String]) -> Vec<String> {
 }
 
 /// What `git merge-file` makes of it.
-fn git(directory: &std::path::Path, texts: &[String; 3]) -> (Vec<u8>, bool) {
+pub(crate) fn git<T: AsRef<[u8]>>(directory: &std::path::Path, texts: &[T; 3]) -> (Vec<u8>, bool) {
     for (name, text) in ["base", "ours", "theirs"].iter().zip(texts) {
-        fs::write(directory.join(name), text).unwrap();
+        fs::write(directory.join(name), text.as_ref()).unwrap();
     }
     let mut command = git_command();
     command.current_dir(directory).args(["merge-file", "-p", "--diff3", "-L", "o", "-L", "b", "-L", "t", "ours", "base", "theirs"]);
@@ -98,9 +98,78 @@ fn two_thousand_merges_are_those_of_git_byte_for_byte() {
     assert!(clean > 500 && marked > 300, "{clean} clean, {marked} with markers");
 }
 
+/// One side: how its lines end, whether the last one does, and whether it has a byte-order mark.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Dress {
+    crlf: bool,
+    closed: bool,
+    mark: bool,
+}
+
+impl Dress {
+    fn any(numbers: &mut Numbers) -> Self {
+        Self { crlf: numbers.next(2) == 0, closed: numbers.next(3) != 0, mark: numbers.next(3) == 0 }
+    }
+
+    /// What we changed, else what they have.
+    fn merged([base, ours, theirs]: [Self; 3]) -> Self {
+        let pick = |of: fn(Self) -> bool| if of(ours) == of(base) { of(theirs) } else { of(ours) };
+        Self { crlf: pick(|one| one.crlf), closed: pick(|one| one.closed), mark: pick(|one| one.mark) }
+    }
+
+    fn put_on(self, text: &str, may_open: bool) -> String {
+        let text = if self.closed || !may_open { text } else { text.strip_suffix('\n').unwrap_or(text) };
+        let mark = if self.mark { "\u{feff}" } else { "" };
+        mark.to_owned() + &if self.crlf { text.replace('\n', "\r\n") } else { text.to_owned() }
+    }
+}
+
+#[test]
+fn line_ends_marks_and_last_line_ends_are_put_on_the_merge_of_git() {
+    let directory = tempfile::tempdir().unwrap();
+    let labels = Labels { base: "b".into(), ours: "o".into(), theirs: "t".into() };
+    let mut numbers = Numbers(0x5eed_1234_abcd_0002);
+    let mut conflicts = 0;
+    for _ in 0..600 {
+        let base = lines(&mut numbers);
+        let sides = [base.clone(), changed(&mut numbers, &base), changed(&mut numbers, &base)];
+        // With one line at least, and none at the end that is empty, so that each side has each attribute.
+        let plain = sides.map(|lines| [lines, vec!["first".to_owned(), "last\n".to_owned()]].concat().join("\n"));
+        let dress = [0; 3].map(|_| Dress::any(&mut numbers));
+        let [base, ours, theirs] = [0, 1, 2].map(|side: usize| dress[side].put_on(&plain[side], true));
+        let (want, clean) = git(directory.path(), &plain);
+        let want = String::from_utf8(want).unwrap();
+        let in_conflict = want.ends_with(">>>>>>> t\n");
+        let want = Dress::merged(dress).put_on(&want, !in_conflict);
+        let (got, got_clean) = match merge(base.as_bytes(), ours.as_bytes(), theirs.as_bytes(), &labels) {
+            MergedText::Clean(got) => (got, true),
+            MergedText::Marked(got) => (got, false),
+            MergedText::Unmergeable => panic!("{base:?} {ours:?} {theirs:?}"),
+        };
+        conflicts += usize::from(!clean);
+        let got = String::from_utf8(got).unwrap();
+        assert!(got == want && got_clean == clean, "{dress:?}\n{base:?}\n{ours:?}\n{theirs:?}\ngot  {got:?}\nwant {want:?}");
+    }
+    assert!(conflicts > 100, "{conflicts}");
+}
+
 /// Whether the last line ends differ between the three.
 fn lines_closed(texts: &[String; 3]) -> bool {
     texts.iter().any(|text| text.ends_with('\n') != texts[0].ends_with('\n'))
+}
+
+#[test]
+fn lines_that_look_like_markers_without_a_label_stay_as_they_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let labels = Labels { base: "b".into(), ours: "o".into(), theirs: "t".into() };
+    let odd = "<<<<<<<\n|||||||\n=======\n>>>>>>>\n";
+    let other = "a\n>>>>>>>\n|||||||\nb\n";
+    for texts in [["", odd, other], ["", other, odd], [odd, "", other], [odd, other, ""], [odd, &odd.replace('=', "-"), other]] {
+        let (want, clean) = git(directory.path(), &texts);
+        let got = merge(texts[0].as_bytes(), texts[1].as_bytes(), texts[2].as_bytes(), &labels);
+        let MergedText::Marked(got) = got else { panic!("{texts:?}: {got:?}") };
+        assert!(!clean && got == want, "{texts:?}\ngot  {}\nwant {}", String::from_utf8_lossy(&got), String::from_utf8_lossy(&want));
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ use crate::model::update::VariableChange;
 use crate::model::variables::{Answers, complete};
 use crate::store::fs::snapshot::Snapshot;
 use crate::store::registry::Registry;
-use crate::store::workspace::{State, Workspace};
+use crate::store::workspace::Workspace;
 
 /// One component that changes.
 pub(crate) struct Plan {
@@ -125,7 +125,7 @@ fn draft(
 
 /// What was fetched, with the answers of the lock. `None` where the directory is gone: then all comes anew.
 fn old(registry: &Registry, workspace: &Workspace, entry: &LockEntry) -> Result<Option<Old>> {
-    if workspace.state(entry)? == State::Missing { Ok(None) } else { fetched(registry, entry).map(Some) }
+    if workspace.directory(&entry.path)?.is_none() { Ok(None) } else { fetched(registry, entry).map(Some) }
 }
 
 fn fetched(registry: &Registry, entry: &LockEntry) -> Result<Old> {

@@ -18,7 +18,7 @@ pub(super) fn merge(base: &[u8], ours: &[u8], theirs: &[u8], labels: &Labels) ->
     let clean = merged.is_automergeable();
     let mut text = merged.content().to_vec();
     if !clean && (base.is_empty() || ours.is_empty() || theirs.is_empty()) {
-        text = label(&text, labels);
+        text = label(&text, ours.split_inclusive(|byte| *byte == b'\n').count(), labels);
     }
     Ok((text, clean))
 }
@@ -42,18 +42,20 @@ fn entry(id: Oid) -> IndexEntry {
     }
 }
 
-/// libgit2 leaves the label of an empty side out.
-fn label(text: &[u8], labels: &Labels) -> Vec<u8> {
+/// libgit2 leaves the label of an empty side out. All of the text is one conflict then, so it is known which lines are
+/// markers; others may look like them.
+fn label(text: &[u8], lines_of_ours: usize, labels: &Labels) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + 64);
-    for line in text.split_inclusive(|byte| *byte == b'\n') {
+    let last = text.split_inclusive(|byte| *byte == b'\n').count().saturating_sub(1);
+    for (place, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let bare = line.strip_suffix(b"\n").unwrap_or(line);
         let end = &line[bare.len()..];
         let (bare, cr) = bare.strip_suffix(b"\r").map_or((bare, &b""[..]), |bare| (bare, b"\r"));
         out.extend_from_slice(bare);
         let missing = match bare {
-            b"<<<<<<<" => Some(&labels.ours),
-            b"|||||||" => Some(&labels.base),
-            b">>>>>>>" => Some(&labels.theirs),
+            b"<<<<<<<" if place == 0 => Some(&labels.ours),
+            b"|||||||" if place == lines_of_ours + 1 => Some(&labels.base),
+            b">>>>>>>" if place == last => Some(&labels.theirs),
             _ => None,
         };
         if let Some(label) = missing {

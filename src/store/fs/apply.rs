@@ -207,6 +207,13 @@ impl Change<'_> {
         if step.old.kind(&step.slot)?.is_some() { step.old.child(&step.slot) } else { step.stage.child(&step.slot) }
     }
 
+    /// What the file held that a step which is done has put out of the way.
+    pub(super) fn replaced_file(&self, number: usize) -> Result<Option<Vec<u8>>> {
+        let step = self.step(number)?;
+        let from = if step.old.kind(&step.slot)?.is_some() { &step.old } else { &step.stage };
+        from.read_native(&step.slot, u64::MAX)
+    }
+
     fn sync(&self) -> Result<()> {
         if self.journal.operations.len() > 16 && self.journal.areas.is_empty() && self.forum.sync_file_system()? {
             return Ok(());

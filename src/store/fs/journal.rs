@@ -16,7 +16,7 @@ use anyhow::Result;
 use super::apply::{self, AREAS, BESIDE, Change, FORUM, IGNORE, JOURNAL, Journal, OLD, Operation, OperationKind, STAGE};
 use super::dir::{Dir, Kind, Readers};
 use super::platform;
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, check_file};
 pub use super::staged::StagedTree;
 use crate::error::Code;
 use crate::fail;
@@ -55,6 +55,8 @@ pub struct Transaction {
     expectations: Vec<(RelPath, Expectation)>,
     /// Directories that people may be at work in, as they were when they were read.
     watched: Vec<(RelPath, Snapshot)>,
+    /// Files that people may write, as they were when they were read.
+    watched_files: Vec<(RelPath, Option<Vec<u8>>)>,
     /// Whether dropping cleans up; not so when a journal tells the next run what to do.
     cleans: bool,
 }
@@ -73,6 +75,7 @@ impl Transaction {
             operations: Vec::new(),
             expectations: Vec::new(),
             watched: Vec::new(),
+            watched_files: Vec::new(),
             cleans: true,
         })
     }
@@ -159,15 +162,30 @@ impl Transaction {
         self.watched.push((target.clone(), read));
     }
 
+    /// As [`Self::watch`], for a file and what it held; `None` where there was none.
+    pub fn watch_file(&mut self, target: &RelPath, read: Option<Vec<u8>>) {
+        self.watched_files.push((target.clone(), read));
+    }
+
     fn check_watched(&self) -> Result<()> {
-        self.watched.iter().try_for_each(|(target, read)| read.check(target, self.workspace.find_below(target)?.as_ref()))
+        self.watched.iter().try_for_each(|(target, read)| read.check(target, self.workspace.find_below(target)?.as_ref()))?;
+        self.watched_files.iter().try_for_each(|(target, read)| {
+            let now = self.workspace.read(target, u64::MAX)?;
+            check_file(target, read.as_deref(), now.as_deref())
+        })
     }
 
     /// The same once more for what the change has moved out of the way.
     fn check_replaced(&self, change: &Change<'_>) -> Result<()> {
+        let number_of = |target: &RelPath| self.operations.iter().position(|operation| operation.target == *target);
         for (target, read) in &self.watched {
-            if let Some(number) = self.operations.iter().position(|operation| operation.target == *target) {
+            if let Some(number) = number_of(target) {
                 read.check(target, change.replaced(number)?.as_ref())?;
+            }
+        }
+        for (target, read) in &self.watched_files {
+            if let Some(number) = number_of(target) {
+                check_file(target, read.as_deref(), change.replaced_file(number)?.as_deref())?;
             }
         }
         Ok(())

@@ -256,3 +256,25 @@ fn links_on_the_way_and_a_hostile_forum_directory_are_refused() {
     recover(dir.path()).expect_err("a target outside");
     assert_eq!(fs::read_dir(outside.path()).expect("readable").count(), 0);
 }
+
+#[test]
+fn what_a_person_wrote_into_a_file_meanwhile_is_not_replaced() {
+    let dir = old_workspace();
+    let (root, target) = (dir.path(), path("forum.toml"));
+    for (read, now) in [(Some("read"), Some("read and edited")), (Some("read"), None), (None, Some("made meanwhile"))] {
+        let _ = fs::remove_file(root.join("forum.toml"));
+        if let Some(text) = read {
+            fs::write(root.join("forum.toml"), text).expect("written");
+        }
+        let mut change = Transaction::begin(root).expect("a change");
+        change.stage_file(&target, b"by forum").expect("staged");
+        change.watch_file(&target, read.map(|text| text.as_bytes().to_vec()));
+        let _ = fs::remove_file(root.join("forum.toml"));
+        if let Some(text) = now {
+            fs::write(root.join("forum.toml"), text).expect("written");
+        }
+        let error = change.commit().expect_err("refused");
+        assert!(error.to_string().contains("forum.toml was changed while"), "{error:#}");
+        assert_eq!(fs::read_to_string(root.join("forum.toml")).ok().as_deref(), now);
+    }
+}

@@ -49,9 +49,18 @@ impl Snapshot {
         }
         let which = self.0.iter().find(|seen| differs(seen)).or_else(|| now.0.iter().find(|seen| !self.0.contains(seen)));
         let which = which.map_or_else(|| target.to_string(), |seen| format!("{target}/{}", seen.path.display()));
-        let message = format!("{which} was changed while forum was at work; nothing was written");
-        Err(Failure::new(Code::Occupied, message).hint("the same command again").into())
+        Err(changed(&which).into())
     }
+}
+
+/// Refuses a file that holds something else now than when it was read.
+pub(super) fn check_file(target: &RelPath, read: Option<&[u8]>, now: Option<&[u8]>) -> Result<()> {
+    if now == read { Ok(()) } else { Err(changed(target.as_str()).into()) }
+}
+
+fn changed(which: &str) -> Failure {
+    let message = format!("{which} was changed while forum was at work; nothing was written");
+    Failure::new(Code::Occupied, message).hint("the same command again")
 }
 
 fn look(dir: &Dir, prefix: &Path, seen: &mut Vec<Seen>) -> Result<()> {

@@ -32,6 +32,16 @@ pub enum Change {
     Unmerged,
 }
 
+/// The pager that git would use in a directory: `GIT_PAGER`, `core.pager`, `PAGER`, or its own. `None` where git does not say.
+#[must_use]
+pub fn pager(program: &Path, directory: &Path) -> Option<OsString> {
+    let arguments = ["-c", "safe.bareRepository=explicit", "var", "GIT_PAGER"].map(OsString::from).to_vec();
+    let timeout = Duration::from_secs(5);
+    let call = Call { program, directory, arguments, input: Vec::new(), timeout, terminal: false, lazily: false, progress: &|_| () };
+    let output = call.run().ok().filter(|output| output.success)?;
+    Some(String::from_utf8(output.stdout).ok()?.trim_end().into())
+}
+
 /// A directory in a repository of the user's.
 #[derive(Debug)]
 pub struct Local {

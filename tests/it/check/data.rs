@@ -1,11 +1,11 @@
 //! The rules on real files: a process export with planted leaks, the official test numbers, and a catalogue that many
 //! people have looked at.
 //!
-//! The files lie in the directory that `FORUM_TEST_DATA` names, else beside the repository in `../shared/data`.
+//! Where the files lie says `test_data`.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -14,20 +14,10 @@ use forum::model::content::ContentFile;
 use forum::model::digest::FileMode;
 use serde_json::Value;
 
-use crate::support::{output, skipped};
+use crate::support::{output, test_data};
 
 const MANIFEST: &str = "[component]\nowner = \"sundsvall\"\nname = \"real-data\"\nversion = \"1.0.0\"\nkind = \"technical-component\"\ntitle = \"Real data\"\nsummary = \"Files that others published\"\nlicense = \"EUPL-1.2\"\nstatus = \"draft\"\ncontact = \"integration@sundsvall.example\"\n";
 const README: &str = "# Real data\n\nFiles that others published, held against the rules of forum for publication.\n\nNeeds nothing. Adapt it as you like.\n";
-
-pub(super) fn data(below: &str) -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    let directory = std::env::var_os("FORUM_TEST_DATA").map_or_else(beside, PathBuf::from).join(below);
-    if directory.exists() {
-        return Some(directory);
-    }
-    skipped(&format!("{} is not there", directory.display()));
-    None
-}
 
 fn file(path: &str, bytes: Vec<u8>) -> ContentFile {
     ContentFile { path: path.parse().unwrap(), mode: FileMode::Regular, bytes }
@@ -48,7 +38,7 @@ fn unpacked(archive: &Path) -> Vec<u8> {
 
 #[test]
 fn planted_leaks_are_found_and_decoys_are_silent() {
-    let Some(frends) = data("frends") else { return };
+    let Some(frends) = test_data("frends") else { return };
     let expected: Value = serde_json::from_slice(&fs::read(frends.join("expected.json")).unwrap()).unwrap();
     let bytes = fs::read(frends.join("leaky/leaky.json")).unwrap();
     let checked = checked(vec![file("leaky.json", bytes)]);
@@ -91,7 +81,7 @@ fn planted_leaks_are_found_and_decoys_are_silent() {
 
 #[test]
 fn official_test_numbers_are_no_errors_and_all_are_known() {
-    let Some(lists) = data("personnummer") else { return };
+    let Some(lists) = test_data("personnummer") else { return };
     let mut all = 0;
     for name in ["personnummer-test", "samordningsnummer-test"] {
         let text = String::from_utf8(unpacked(&lists.join(format!("{name}.txt.gz")))).unwrap();
@@ -115,7 +105,7 @@ fn official_test_numbers_are_no_errors_and_all_are_known() {
 
 #[test]
 fn a_catalogue_that_many_have_looked_at_has_no_error() {
-    let Some(archives) = data("kamelets") else { return };
+    let Some(archives) = test_data("kamelets") else { return };
     let directory = tempfile::tempdir().unwrap();
     let (mut count, mut bytes, mut seconds) = (0, 0, 0.0);
     for release in ["0.8.0", "3.21.0", "4.4.0", "4.10.0", "4.14.0", "4.21.0"] {

@@ -4,7 +4,8 @@
  *
  * MODE is `kill` (SIGKILL instead of call number AT, counted from 0), `torn` (AT writes half of what it should, then
  * SIGKILL), `once` (that call alone fails with EIO), `dead` (it and all after it fail with EIO) or `full` (from it on,
- * whatever needs space fails with ENOSPC, a write after half of it). A line for each call goes to LOG: `write`, `sync`
+ * whatever needs space fails with ENOSPC, a write after half of it) or `meddle` (before it, the shell command in MEDDLE is
+ * run, as somebody else would at that moment). A line for each call goes to LOG: `write`, `sync`
  * or `rename` and the path, `unlink` and the last name, or `other`. Children count too. Only system calls are looked at, so nothing can pass beside it.
  */
 #define _GNU_SOURCE
@@ -207,6 +208,7 @@ int main(int argc, char **argv) {
         if (status >> 8 == (SIGTRAP | (PTRACE_EVENT_SECCOMP << 8)) && changes(pid, &kind, args)) {
             long now = count++;
             note(file, pid, kind, args);
+            if (now == at && !strcmp(mode, "meddle") && (!getenv("MEDDLE") || system(getenv("MEDDLE")) != 0)) fail("MEDDLE");
             if ((now == at && !strcmp(mode, "kill")) || (now == at + 1 && !strcmp(mode, "torn"))) {
                 code = 128 + SIGKILL;
                 break;

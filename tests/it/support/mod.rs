@@ -12,7 +12,7 @@ pub(crate) mod terminal;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -90,6 +90,18 @@ pub(crate) enum Entry {
     Link { target: String },
     File { mode: u32, bytes: Vec<u8>, modified: Option<std::time::SystemTime> },
     Special,
+}
+
+/// Real files to test with: below the directory that `FORUM_TEST_DATA` names, else beside the repository in
+/// `../shared/data`. `None` where they are not at hand, which is said.
+pub(crate) fn test_data(below: &str) -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let directory = std::env::var_os("FORUM_TEST_DATA").map_or_else(beside, PathBuf::from).join(below);
+    if directory.exists() {
+        return Some(directory);
+    }
+    skipped(&format!("{} is not there", directory.display()));
+    None
 }
 
 /// Says past the harness, which swallows the talk of tests that pass, that a test could not be run here.
