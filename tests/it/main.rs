@@ -35,6 +35,7 @@ mod registries;
 mod registry_check;
 mod registry_init;
 mod restore;
+mod round;
 mod schema;
 mod servers;
 mod update;

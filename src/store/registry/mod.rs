@@ -7,6 +7,7 @@ mod git;
 mod mirror;
 mod network;
 mod people;
+mod rewrite;
 mod search;
 mod start;
 mod state;
@@ -395,7 +396,8 @@ fn remember(source: &GitTree, key: &str, options: &Options) -> Result<()> {
         && !options.accept_rewrite
         && network::descends(&Objects::of(source.repository())?, source.main, seen) != network::Descent::Yes
     {
-        return Err(network::rewritten(key, source.main, seen).into());
+        let removed = rewrite::tombstones(source, &|_| Ok(())).unwrap_or_default();
+        return Err(rewrite::rewritten(key, source.main, seen, &removed).into());
     }
     memory.set_main(source.main)
 }
