@@ -20,8 +20,9 @@ const LETTER: &str = "Karin at 12 Storgatan writes that her son begins in May.\n
 /// What a host's setting "no direct push" comes to.
 const HOOK: &str = "#!/bin/sh\n[ \"$1\" != refs/heads/main ] || [ \"$REMOTE_USER\" = maintainer ] || { echo 'main is protected' >&2; exit 1; }\n";
 
+/// Who serves it, for as long as the test runs.
 enum Line {
-    Http(Http),
+    Http(#[expect(dead_code, reason = "it serves until it is dropped")] Http),
     Ssh(Sshd),
 }
 
