@@ -123,25 +123,26 @@ impl Maintainer<'_> {
         self.git(&["checkout", "-q", "-B", "main", "origin/main"]);
     }
 
-    /// A fresh checkout, as a job gets it.
-    fn checkout(&self, name: &str) -> PathBuf {
-        let directory = self.sandbox.path(name);
-        let _ = fs::remove_dir_all(&directory);
-        self.git_in(&self.sandbox.path(""), &["clone", "-q", &self.forum.url, directory.to_str().unwrap()]);
-        directory
+    /// What a job of the registry's CI has checked out, the whole history with it.
+    fn checkout(&self, what: &str) -> PathBuf {
+        let job = self.sandbox.path("job");
+        if !job.exists() {
+            self.git_in(&self.sandbox.path(""), &["clone", "-q", &self.forum.url, job.to_str().unwrap()]);
+        }
+        self.git_in(&job, &["fetch", "-q", "--prune", "origin"]);
+        self.git_in(&job, &["checkout", "-q", "--detach", &format!("origin/{what}")]);
+        job
     }
 
     /// The job for a pull request finds nothing, not even to warn of.
     fn approves(&self, branch: &str) {
-        let job = self.checkout("job");
-        self.git_in(&job, &["checkout", "-q", "--detach", &format!("origin/{branch}")]);
-        let run = self.sandbox.run(&job, &["registry", "check", "--base", "origin/main", "--json"]).ok();
+        let run = self.sandbox.run(&self.checkout(branch), &["registry", "check", "--base", "origin/main", "--json"]).ok();
         assert_eq!(run.json()["findings"], Value::Array(Vec::new()), "{branch}: {run}");
     }
 
     /// The job for `main` finds nothing either.
     fn is_content(&self) {
-        let run = self.sandbox.run(&self.checkout("job"), &["registry", "check", "--json"]).ok();
+        let run = self.sandbox.run(&self.checkout("main"), &["registry", "check", "--json"]).ok();
         assert_eq!(run.json()["findings"], Value::Array(Vec::new()), "{run}");
         self.forum.git(&["fsck", "--strict"]);
     }

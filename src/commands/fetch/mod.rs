@@ -23,7 +23,7 @@ use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::id::{ComponentId, IdOrName};
-use crate::model::lockfile::{Lock, LockEntry};
+use crate::model::lockfile::Lock;
 use crate::model::resolve::{Catalog as _, Resolution, Wish, resolve};
 use crate::model::workspace_file::Entry;
 use crate::store::fs::journal::{Expectation, Transaction};

@@ -420,7 +420,7 @@ impl Sshd {
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {at}/host\nAuthorizedKeysFile {at}/authorized\nPidFile none\n\
              StrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin prohibit-password\nPrintMotd no\n\
              PermitUserEnvironment REMOTE_USER\n\
-             SetEnv PATH={path} GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1\n"
+             SetEnv PATH={path} HOME={at} GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1\n"
         );
         fs::write(directory.join("sshd_config"), settings).unwrap();
         let log = fs::File::create(directory.join("log")).unwrap();
@@ -449,7 +449,7 @@ impl Sshd {
     pub(crate) fn client_with(&self, key: &str) -> String {
         let at = self.directory.display();
         format!(
-            "ssh -F /dev/null -i {at}/{key} -o IdentitiesOnly=yes -o UserKnownHostsFile={at}/known_hosts -o StrictHostKeyChecking=yes -o BatchMode=yes"
+            "ssh -F /dev/null -i {at}/{key} -o IdentitiesOnly=yes -o UserKnownHostsFile={at}/known_hosts -o StrictHostKeyChecking=yes -o BatchMode=yes -o KexAlgorithms=curve25519-sha256"
         )
     }
 }
