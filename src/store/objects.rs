@@ -46,13 +46,12 @@ impl<'r> Objects<'r> {
     /// # Errors
     /// What is wrong with it; also content that is not what the name says.
     pub(super) fn read(&self, oid: Oid) -> Result<(ObjectType, Vec<u8>), Error> {
-        let (kind, bytes) = match self.loose(oid)? {
-            None => {
-                let object = self.odb.read(oid)?;
-                (object.kind(), object.data().to_vec())
-            }
-            Some(file) => Loose::read(file)?,
+        let Some(file) = self.loose(oid)? else {
+            // libgit2 holds what it reads against its name.
+            let object = self.odb.read(oid)?;
+            return Ok((object.kind(), object.data().to_vec()));
         };
+        let (kind, bytes) = Loose::read(file)?;
         if Oid::hash_object(kind, &bytes)? == oid { Ok((kind, bytes)) } else { Err(damaged("its content is another")) }
     }
 

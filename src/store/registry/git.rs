@@ -1,6 +1,9 @@
 //! A Git repository on this machine as registry: its `main`, read through libgit2 without a cache.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::rc::Rc;
 
 use anyhow::{Context as _, Result};
 use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
@@ -25,6 +28,8 @@ use crate::store::transport::{ACCEPTED, Wanted};
 const MAX_TREE_BYTES: u64 = 4 << 20;
 /// The same for a directory of the registry itself, which may hold many owners or components.
 const MAX_DIRECTORY_BYTES: u64 = 64 << 20;
+/// The most directories that are kept in memory: the root, `index`, `components`, and those of a few owners.
+const MOST_KEPT: usize = 16;
 /// The most trees of one component that are read.
 const MAX_TREES: usize = 10_000;
 
@@ -43,6 +48,8 @@ pub struct GitTree {
     pub(super) main: Oid,
     root: Oid,
     supply: Option<Box<dyn Supply>>,
+    /// Directories of the registry itself that were read: each path leads through the same few.
+    directories: RefCell<BTreeMap<Oid, Rc<[u8]>>>,
     /// A cache repository is held against cleaning while it is read.
     _used: Option<FileLock>,
 }
@@ -52,7 +59,7 @@ impl GitTree {
     pub(super) fn cached(cache: Cached, supply: Option<Box<dyn Supply>>) -> Result<Self> {
         let Cached { repository, used, .. } = cache;
         let (main, root) = tip(&repository, ACCEPTED)?;
-        Ok(Self { repository, main, root, supply, _used: Some(used) })
+        Ok(Self { repository, main, root, supply, directories: RefCell::default(), _used: Some(used) })
     }
 
     /// Opens the repository at `path` on its `main`; `None` where there is no repository.
@@ -63,13 +70,13 @@ impl GitTree {
             fail!(Code::InvalidRegistry, "the repository {shown} has no branch main");
         }
         let (main, root) = tip(&repository, "refs/heads/main").with_context(|| format!("main of {shown}"))?;
-        Ok(Some(Self { repository, main, root, supply: None, _used: None }))
+        Ok(Some(Self { repository, main, root, supply: None, directories: RefCell::default(), _used: None }))
     }
 
     /// A commit of a repository on this machine.
     pub(super) fn at(repository: Repository, commit: Oid) -> Result<Self> {
         let root = repository.find_commit(commit)?.tree_id();
-        Ok(Self { repository, main: commit, root, supply: None, _used: None })
+        Ok(Self { repository, main: commit, root, supply: None, directories: RefCell::default(), _used: None })
     }
 
     pub(super) fn repository(&self) -> &Repository {
@@ -140,11 +147,22 @@ impl GitTree {
     }
 
     /// A tree of the registry itself.
-    fn directory(&self, oid: Oid, what: &str) -> Result<Vec<u8>> {
+    fn directory(&self, oid: Oid, what: &str) -> Result<Rc<[u8]>> {
+        if let Some(known) = self.directories.borrow().get(&oid) {
+            return Ok(Rc::clone(known));
+        }
         if self.size(oid, ObjectType::Tree, what)? > MAX_DIRECTORY_BYTES {
             fail!(Code::InvalidRegistry, "{what}: its directory has more than {MAX_DIRECTORY_BYTES} bytes");
         }
-        self.bytes(oid, what)
+        let bytes: Rc<[u8]> = self.bytes(oid, what)?.into();
+        let mut known = self.directories.borrow_mut();
+        if known.len() >= MOST_KEPT {
+            known.clear();
+        }
+        if bytes.len() as u64 <= MAX_TREE_BYTES {
+            known.insert(oid, Rc::clone(&bytes));
+        }
+        Ok(bytes)
     }
 
     /// The size of an object, as its header says it: asked before the object itself, which may be far larger than its pack.
