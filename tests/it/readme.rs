@@ -110,9 +110,9 @@ fn call(line: &str) -> Option<Call> {
 fn alike(want: &str, got: &str) -> bool {
     match want.split_once('…') {
         None => want == got,
-        Some((before, rest)) => got.strip_prefix(before).is_some_and(|got| {
-            got.char_indices().map(|(at, _)| at).chain([got.len()]).any(|at| alike(rest, &got[at..]))
-        }),
+        Some((before, rest)) => got
+            .strip_prefix(before)
+            .is_some_and(|got| got.char_indices().map(|(at, _)| at).chain([got.len()]).any(|at| alike(rest, &got[at..]))),
     }
 }
 

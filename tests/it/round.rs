@@ -18,7 +18,8 @@ const USERS: [(&str, &str); 2] = [("maintainer", "Zq7-hemlig"), ("contributor", 
 /// What stands in the version that must be erased, and in nothing that is left.
 const LETTER: &str = "Karin at 12 Storgatan writes that her son begins in May.\n";
 /// What a host's setting "no direct push" comes to.
-const HOOK: &str = "#!/bin/sh\n[ \"$1\" != refs/heads/main ] || [ \"$REMOTE_USER\" = maintainer ] || { echo 'main is protected' >&2; exit 1; }\n";
+const HOOK: &str =
+    "#!/bin/sh\n[ \"$1\" != refs/heads/main ] || [ \"$REMOTE_USER\" = maintainer ] || { echo 'main is protected' >&2; exit 1; }\n";
 
 /// Who serves it, for as long as the test runs.
 enum Line {
