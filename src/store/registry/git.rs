@@ -21,7 +21,7 @@ use crate::model::path::RelPath;
 use crate::model::registry_file::{Limits, REGISTRY_FILE};
 use crate::store::fs::lock::FileLock;
 use crate::store::interrupt;
-use crate::store::objects::Objects;
+use crate::store::objects::{Fans, Objects};
 use crate::store::transport::{ACCEPTED, Wanted};
 
 /// A tree object larger than this is no directory that a person made.
@@ -50,6 +50,8 @@ pub struct GitTree {
     supply: Option<Box<dyn Supply>>,
     /// Directories of the registry itself that were read: each path leads through the same few.
     directories: RefCell<BTreeMap<Oid, Rc<[u8]>>>,
+    /// Of a repository that is only read.
+    fans: Option<Fans>,
     /// A cache repository is held against cleaning while it is read.
     _used: Option<FileLock>,
 }
@@ -59,7 +61,7 @@ impl GitTree {
     pub(super) fn cached(cache: Cached, supply: Option<Box<dyn Supply>>) -> Result<Self> {
         let Cached { repository, used, .. } = cache;
         let (main, root) = tip(&repository, ACCEPTED)?;
-        Ok(Self { repository, main, root, supply, directories: RefCell::default(), _used: Some(used) })
+        Ok(Self { repository, main, root, supply, directories: RefCell::default(), fans: None, _used: Some(used) })
     }
 
     /// Opens the repository at `path` on its `main`; `None` where there is no repository.
@@ -70,13 +72,21 @@ impl GitTree {
             fail!(Code::InvalidRegistry, "the repository {shown} has no branch main");
         }
         let (main, root) = tip(&repository, "refs/heads/main").with_context(|| format!("main of {shown}"))?;
-        Ok(Some(Self { repository, main, root, supply: None, directories: RefCell::default(), _used: None }))
+        Ok(Some(Self { repository, main, root, supply: None, directories: RefCell::default(), fans: None, _used: None }))
     }
 
     /// A commit of a repository on this machine.
     pub(super) fn at(repository: Repository, commit: Oid) -> Result<Self> {
         let root = repository.find_commit(commit)?.tree_id();
-        Ok(Self { repository, main: commit, root, supply: None, directories: RefCell::default(), _used: None })
+        let fans = Some(Fans::of(&repository));
+        Ok(Self { repository, main: commit, root, supply: None, directories: RefCell::default(), fans, _used: None })
+    }
+
+    fn objects(&self) -> Result<Objects<'_>> {
+        Ok(match &self.fans {
+            None => Objects::of(&self.repository)?,
+            Some(fans) => Objects::with(&self.repository, fans)?,
+        })
     }
 
     pub(super) fn repository(&self) -> &Repository {
@@ -167,7 +177,7 @@ impl GitTree {
 
     /// The size of an object, as its header says it: asked before the object itself, which may be far larger than its pack.
     fn size(&self, oid: Oid, kind: ObjectType, what: &str) -> Result<u64> {
-        match Objects::of(&self.repository)?.header(oid) {
+        match self.objects()?.header(oid) {
             Ok((size, is)) if is == kind => Ok(size as u64),
             Ok((_, is)) => Err(damaged(oid, what, &format!("is a {is}, not a {kind}")).into()),
             Err(error) => Err(damaged(oid, what, error.message()).into()),
@@ -176,7 +186,7 @@ impl GitTree {
 
     /// The bytes of an object whose size was found to be harmless.
     fn bytes(&self, oid: Oid, what: &str) -> Result<Vec<u8>> {
-        Ok(Objects::of(&self.repository)?.read(oid).map_err(|error| damaged(oid, what, error.message()))?.1)
+        Ok(self.objects()?.read(oid).map_err(|error| damaged(oid, what, error.message()))?.1)
     }
 }
 
