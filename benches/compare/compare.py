@@ -61,13 +61,13 @@ class Bench:
         return self.timed(work)
 
     def timed(self, work):
-        """Seconds, bytes on the wire, and POSTs of one piece of work."""
+        """Seconds, bytes on the wire, and POSTs (of a push: those before it) of one piece of work."""
         self.server.counts.reset()
         start = time.perf_counter()
         work()
         seconds = time.perf_counter() - start
         counts = self.server.counts
-        return Sample(seconds, counts.bytes, counts.posts, counts.requests)
+        return Sample(seconds, counts.bytes, counts.down, counts.posts, counts.requests)
 
     def peak(self, command, environment):
         """The most memory of one run of a command, in MB."""
@@ -79,8 +79,8 @@ class Bench:
 
 
 class Sample:
-    def __init__(self, seconds, size, posts, requests):
-        self.seconds, self.bytes, self.posts, self.requests = seconds, size, posts, requests
+    def __init__(self, seconds, size, down, posts, requests):
+        self.seconds, self.bytes, self.down, self.posts, self.requests = seconds, size, down, posts, requests
 
 
 class Machine:
@@ -168,6 +168,10 @@ class Table:
         holds = value <= goal
         self.missed += not holds
         self.rows.append((what, shown, f"≤ {goal:g}{unit}", "held" if holds else "**not held**"))
+
+    def add_at_least(self, what, value, goal, shown, unit):
+        self.missed += value < goal
+        self.rows.append((what, shown, f"≥ {goal:g}{unit}", "held" if value >= goal else "**not held**"))
 
     def ratio(self, what, ours, theirs, goal):
         """The median of the ratios, each of two runs that stood next to each other."""
@@ -300,13 +304,17 @@ def measure(bench, repository):
     return table
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+def arguments(description):
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--forum", required=True, type=pathlib.Path, help="the release binary")
     parser.add_argument("--registry", type=pathlib.Path, metavar="DIR", help="keep the registry here, and use it again")
     parser.add_argument("--repetitions", type=int, default=7, help="how often each is done (7)")
     parser.add_argument("--strict", action="store_true", help="end with status 1 where a goal is not held")
-    options = parser.parse_args()
+    return parser
+
+
+def run(options, measure):
+    """Serves the registry, measures, and prints the table."""
     with tempfile.TemporaryDirectory(prefix="forum-compare-") as folder:
         folder = pathlib.Path(folder)
         kept = (options.registry or folder / "served").resolve()
@@ -324,4 +332,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(arguments(__doc__).parse_args(), measure))

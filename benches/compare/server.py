@@ -17,16 +17,24 @@ class Counts:
 
     def reset(self):
         with self._lock:
-            self.bytes = self.posts = self.requests = 0
+            self.bytes = self.down = self.posts = self.requests = self.pushes = 0
 
-    def add(self, count):
+    def up(self, count):
         with self._lock:
             self.bytes += count
 
-    def request(self, method):
+    def downward(self, count):
+        with self._lock:
+            self.bytes += count
+            self.down += count
+
+    def request(self, method, path):
         with self._lock:
             self.requests += 1
-            self.posts += method == "POST"
+            is_push = path.endswith("/git-receive-pack")
+            self.pushes += is_push
+            # What comes after a push confirms it.
+            self.posts += method == "POST" and not is_push and not self.pushes
 
 
 class _Counted:
@@ -90,7 +98,7 @@ class Server:
 
             def setup(self):
                 super().setup()
-                self.rfile, self.wfile = _Counted(self.rfile, server.counts.add), _Counted(self.wfile, server.counts.add)
+                self.rfile, self.wfile = _Counted(self.rfile, server.counts.up), _Counted(self.wfile, server.counts.downward)
 
             def log_message(self, *_):
                 pass
@@ -107,7 +115,7 @@ class Server:
 
             def serve(self):
                 data = self.body()
-                server.counts.request(self.command)
+                server.counts.request(self.command, self.path)
                 time.sleep(server.delay)
                 environment = server.environment(self, len(data))
                 backend = subprocess.Popen([server.backend], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)

@@ -88,7 +88,7 @@ const RULES: &[Rule] = &[
         what: "`component.toml` can be read, and says what every component must say: owner, name, version, kind, title, summary, license, status and contact.",
         why: "People decide on it, the index is made of it, and later versions are compared with it. What a client reads past, a publisher should be told.",
         source: "Format: registry-schema/component.schema.json. Guide: Standard for Public Code, \"Bundle policy and source code\", \"Make contributing easy\".",
-        mend: "write the key as in the manifest that `forum new NAME` makes",
+        mend: "fill it in; docs/contributors.md of forum shows each key",
         waivable: false,
     },
     Rule {

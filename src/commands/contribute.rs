@@ -232,10 +232,10 @@ pub(super) fn contribute(
     let git = git(&context.store)?;
     let reference = if way.mode == Mode::Direct { MAIN.to_owned() } else { format!("refs/heads/{branch}") };
     let mut taken = None;
-    for _ in 0..MOST_ATTEMPTS {
+    for number in 0..MOST_ATTEMPTS {
         let registry = way.open(context, vec![IdOrName::Id(id.clone())])?;
         registry.take_notes().iter().for_each(|note| context.ui.say(note));
-        match attempt(context, way, &registry, &git, (branch, &reference), decide)? {
+        match attempt(context, way, &registry, &git, (branch, &reference, number == 0), decide)? {
             // Pushed a moment ago, and on main by now: somebody merged it at once.
             Attempt::Sent(sent) if sent.already && taken.is_some() => {
                 return Ok(Ended::Sent(Sent { commit: taken, pushed: true, already: false, ..sent }));
@@ -261,20 +261,23 @@ enum Attempt {
     Overtaken(git2::Oid),
 }
 
-/// One try on one state of `main`.
+/// One try on one state of `main`. A `first` one takes it that a branch of which this machine knows nothing is not there,
+/// and that `main` stands still: both are asked for after the push anyway, and the push itself does no harm.
 fn attempt(
     context: &Context,
     way: &Way,
     registry: &Registry,
     git: &Git,
-    (branch, reference): (&str, &str),
+    (branch, reference, first): (&str, &str, bool),
     decide: &mut dyn FnMut(&Registry, Timestamp) -> Result<Decision>,
 ) -> Result<Attempt> {
     let Some((repository, main)) = registry.tip() else { fail!(Code::Internal, "the registry has no repository") };
     let upstream = Upstream::new(git.clone(), repository, &context.store);
     let remote = way.remote();
     // The same content on the same main is the same commit, and needs no push.
-    let known = registry.contribution(branch)?.filter(|known| known.main == main);
+    let known = registry.contribution(branch)?;
+    let hopeful = first && known.is_none() && way.fork.is_none();
+    let known = known.filter(|known| known.main == main);
     let at = known.as_ref().map_or(context.settings.now, |known| known.at);
     let (mut proposal, mut commit) = match propose(&upstream, registry, main, at, decide)? {
         Proposed::There => {
@@ -295,7 +298,7 @@ fn attempt(
     if way.mode == Mode::DryRun {
         return Ok(sent(false, link));
     }
-    let seen = see(&upstream, way, remote, reference)?;
+    let seen = if hopeful { Seen { main: Some(main), branch: None } } else { see(&upstream, way, remote, reference)? };
     if seen.main != Some(main) {
         return Ok(Attempt::Moved);
     }

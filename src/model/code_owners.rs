@@ -10,7 +10,7 @@ use super::id::Name;
 #[must_use]
 pub fn code_owners<'a>(host: &str, owners: &'a [(Name, BTreeMap<String, String>)]) -> (String, Vec<&'a Name>) {
     let mut text = format!(
-        "# Who reviews what, from `accounts.{host}` of publishers/*.toml. Add two lines for each new owner, and a line\n\
+        "# Who reviews what, from `accounts.{host}` of publishers/*.toml. Add three lines for each new owner, and a line\n\
          # `* @your/maintainers` at the top for all the rest.\n"
     );
     let mut without = Vec::new();

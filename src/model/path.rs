@@ -88,6 +88,9 @@ fn is_dot_git(part: &str) -> bool {
 /// The form under which two names are one to some file system: NFC after full case folding (`ß` = `ss`).
 #[must_use]
 pub fn collision_key(path: &str) -> String {
+    if path.is_ascii() {
+        return path.to_ascii_lowercase();
+    }
     let once: String = path.nfd().collect();
     let folded = caseless::default_case_fold_str(&once);
     folded.nfc().collect()

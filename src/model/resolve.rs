@@ -51,7 +51,7 @@ pub struct Chosen {
 /// The choice, by component.
 pub type Resolution = BTreeMap<ComponentId, Chosen>;
 
-/// Chooses for `wishes`; a version in `locked` stays where it still satisfies, also one that was yanked or removed since.
+/// Chooses for `wishes`; a version in `locked` stays where it still satisfies.
 ///
 /// # Errors
 /// [`Code::NotFound`] for a wish that the registry does not have, [`Code::NoSolution`] with the reason in sentences.
@@ -182,7 +182,8 @@ impl Provider<'_> {
     fn can_be_had(&self, index: &IndexFile, version: &Version) -> bool {
         match index.state(version) {
             VersionState::Available => true,
-            VersionState::Yanked(_) | VersionState::Removed(_) => self.locked.get(&index.id) == Some(version),
+            VersionState::Yanked(_) => self.locked.get(&index.id) == Some(version),
+            VersionState::Removed(_) => false,
         }
     }
 

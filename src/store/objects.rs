@@ -18,11 +18,28 @@ const MAX_HEADER: usize = 32;
 pub(super) struct Objects<'r> {
     odb: Odb<'r>,
     folder: PathBuf,
+    /// Which of the directories `00` to `ff` hold files, where that was asked once for many objects.
+    fans: Option<&'r Fans>,
+}
+
+/// The directories of objects in files of their own: where all lie in packs there are none.
+pub(super) struct Fans([bool; 256]);
+
+impl Fans {
+    pub(super) fn of(repository: &Repository) -> Self {
+        let folder = repository.commondir().join("objects");
+        Self(std::array::from_fn(|fan| folder.join(format!("{fan:02x}")).is_dir()))
+    }
 }
 
 impl<'r> Objects<'r> {
     pub(super) fn of(repository: &'r Repository) -> Result<Self, Error> {
-        Ok(Self { odb: repository.odb()?, folder: repository.commondir().join("objects") })
+        Ok(Self { odb: repository.odb()?, folder: repository.commondir().join("objects"), fans: None })
+    }
+
+    /// The same for a repository to which nothing is added meanwhile.
+    pub(super) fn with(repository: &'r Repository, fans: &'r Fans) -> Result<Self, Error> {
+        Ok(Self { fans: Some(fans), ..Self::of(repository)? })
     }
 
     /// libgit2's own view, to ask what is there.
@@ -57,6 +74,9 @@ impl<'r> Objects<'r> {
 
     /// The file of an object that lies in one of its own.
     fn loose(&self, oid: Oid) -> Result<Option<File>, Error> {
+        if self.fans.is_some_and(|fans| !fans.0[usize::from(oid.as_bytes()[0])]) {
+            return Ok(None);
+        }
         let name = oid.to_string();
         let path = self.folder.join(&name[..2]).join(&name[2..]);
         if !path.is_file() {

@@ -38,6 +38,7 @@ mod registries;
 mod registry_check;
 mod registry_init;
 mod restore;
+mod round;
 mod safety;
 mod schema;
 mod servers;

@@ -1,12 +1,13 @@
 //! What README, docs and `--help` tell people to type works, and prints what they show.
 //!
-//! A block of the language `console` is a session: each line `$ forum …` is run, and the lines up to the next one are
-//! what a terminal shows of it, talk included. A line `…` stands for any lines, and `$ echo $?` tells the exit status
-//! where it is not 0. The blocks of one document are one session in one directory, beside which `examples/` lies as in
+//! A block of the language `console` is a session: each line that begins with `$ ` is run, by a shell where it is another
+//! program's, and the lines up to the next one are what a terminal shows of it, talk included. A line `…` stands for any
+//! lines, within a line it stands for any text, and `$ echo $?` tells the exit status where it is not 0. The blocks of one document are one session in one directory, beside which `examples/` lies as in
 //! a clone of this repository. In blocks of the languages `sh` and `yaml`, and in the examples of `--help`, each `forum …` is parsed.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::support::sandbox::{Sandbox, text};
 use crate::support::{Entry, snapshot, wait};
@@ -105,12 +106,22 @@ fn call(line: &str) -> Option<Call> {
     Some(Call { environment, arguments })
 }
 
+/// Whether a line is what the document shows of it, with `…` for any part of it.
+fn alike(want: &str, got: &str) -> bool {
+    match want.split_once('…') {
+        None => want == got,
+        Some((before, rest)) => got
+            .strip_prefix(before)
+            .is_some_and(|got| got.char_indices().map(|(at, _)| at).chain([got.len()]).any(|at| alike(rest, &got[at..]))),
+    }
+}
+
 /// Whether `got` is what `want` shows, with `…` for any lines.
 fn agrees(want: &[&str], got: &[&str]) -> bool {
     match (want.split_first(), got.split_first()) {
         (None, _) => got.is_empty(),
         (Some((&"…", rest)), _) => (0..=got.len()).any(|skipped| agrees(rest, &got[skipped..])),
-        (Some((line, rest)), Some((first, others))) => line == first && agrees(rest, others),
+        (Some((line, rest)), Some((first, others))) => alike(line, first) && agrees(rest, others),
         (Some(_), None) => false,
     }
 }
@@ -133,13 +144,23 @@ fn session(name: &str) -> (Sandbox, PathBuf) {
     (sandbox, directory)
 }
 
-/// What a terminal would show of a command, and its exit status: both streams in one file.
+/// What a terminal would show of a command of forum, and its exit status.
 fn on_terminal(sandbox: &Sandbox, directory: &Path, call: &Call) -> (String, i32) {
-    let path = sandbox.path("terminal");
-    let file = File::create(&path).unwrap();
     let arguments: Vec<&str> = call.arguments.iter().map(String::as_str).collect();
     let mut command = sandbox.command(directory, &arguments);
     command.envs(call.environment.iter().cloned());
+    shown(sandbox, command)
+}
+
+/// The same of what a shell does with a line.
+fn in_shell(sandbox: &Sandbox, directory: &Path, line: &str) -> (String, i32) {
+    shown(sandbox, sandbox.command_of("sh".as_ref(), directory, &["-c", line]))
+}
+
+/// Both streams, in one file.
+fn shown(sandbox: &Sandbox, mut command: Command) -> (String, i32) {
+    let path = sandbox.path("terminal");
+    let file = File::create(&path).unwrap();
     let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
     let (code, _, _) = wait(child, sandbox.limit);
     (text(&path).trim_end().replace("\r\n", "\n"), code.unwrap())
@@ -157,8 +178,10 @@ fn sessions_print_what_the_documents_show() {
                 (status.to_string(), true)
             } else {
                 assert_eq!(status, 0, "{place}: the command before it failed, which the document does not say");
-                let call = call(step.typed).unwrap_or_else(|| panic!("{place}: only forum can be run here"));
-                let (got, code) = on_terminal(&sandbox, &directory, &call);
+                let (got, code) = match call(step.typed) {
+                    Some(call) => on_terminal(&sandbox, &directory, &call),
+                    None => in_shell(&sandbox, &directory, step.typed),
+                };
                 status = code;
                 (got, false)
             };
@@ -265,5 +288,6 @@ fn sessions_are_read_as_written() {
     assert_eq!(example("forum completions bash > forum.bash").unwrap().arguments, ["completions", "bash"]);
     assert!(call("git status").is_none());
     assert!(agrees(&["a", "…", "c"], &["a", "b", "b", "c"]) && agrees(&["…"], &[]));
+    assert!(alike("a…c…e", "abcde") && alike("…", "") && !alike("a…c", "abcd") && !alike("a…", "b"));
     assert!(!agrees(&["a"], &["a", "b"]) && !agrees(&["a", "b"], &["a"]) && !agrees(&["…", "c"], &["a"]));
 }

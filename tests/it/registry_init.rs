@@ -40,7 +40,7 @@ fn the_guides_and_the_checks_say_what_they_must() {
     for (path, words) in [
         ("README.md", ["Hämta", "Fetch"]),
         ("CONTRIBUTING.md", ["Bidra", "Contributing"]),
-        (".github/workflows/check.yml", ["fetch-depth: 0", "registry check --base"]),
+        (".github/workflows/check.yml", ["fetch-depth: 0", "registry check --base \"origin/$GITHUB_BASE_REF\" --format github"]),
         (".gitlab-ci.yml", ["GIT_DEPTH: \"0\"", "registry check --base"]),
         ("azure-pipelines.yml", ["fetchDepth: 0", "registry check --base"]),
         ("ci/install-forum.sh", ["sha256sum -c", concat!("v", env!("CARGO_PKG_VERSION"))]),

@@ -62,7 +62,7 @@ fn http_of_the_old_protocol() {
 
 #[test]
 fn basic_auth_by_the_users_own_helper_and_no_trace_of_it() {
-    let (sandbox, small, http) = start(Options { basic: Some(("anna", "Zq7-hemlig")), ..Options::default() });
+    let (sandbox, small, http) = start(Options { basic: &[("anna", "Zq7-hemlig")], ..Options::default() });
     let ws = sandbox.workspace("refused", &http.url());
     let before = snapshot(&ws);
     sandbox.fetch(&ws, &[BYTES, K[0], K[1]]).fails(6, "auth");

@@ -170,7 +170,7 @@ impl Scene<'_> {
             && let Some(directory) = self.made.after.directory(component)?
         {
             let previous = self.previous(component)?;
-            content(component, &directory, &self.rules, previous.as_ref(), findings);
+            content(component, (&directory.files, &directory.obstacles), &self.rules, previous.as_ref(), findings);
         }
         self.versions(&read, &added, findings)
     }

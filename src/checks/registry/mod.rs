@@ -27,7 +27,7 @@ use crate::model::digest::ObjectId;
 use crate::model::id::{ComponentId, Name};
 use crate::model::index::VersionRecord;
 use crate::model::registry_file::{REGISTRY_FILE, RegistryFile};
-use crate::model::registry_state::{Directory, Held, RegistryState};
+use crate::model::registry_state::{Directory, Held, Obstacle, RegistryState};
 use crate::model::resolve::Catalog as _;
 
 /// A whole registry.
@@ -165,11 +165,8 @@ fn of_component(
     owner(component, catalog.state, &path, findings)?;
     let Some(read) = index::file(component, &path, &bytes, catalog, findings) else { return Ok(()) };
     placed(&read, tree, findings);
-    if let Some(directory) = registry.state.directory(component)? {
-        content(component, &directory, file, None, findings);
-    }
     let newest = read.index.newest();
-    let mut described = None;
+    let (mut described, mut looked) = (None, false);
     for record in &read.index.versions {
         if read.index.removed.contains_key(&record.version) {
             continue;
@@ -181,9 +178,17 @@ fn of_component(
         if let Some(files) = &files {
             index::manifest(&read, record, files, findings);
         }
+        // The directory that lies there is read once; in a folder more may lie there than a version can hold.
+        if let Some(files) = files.as_ref().filter(|_| tree == Some(record.tree) && registry.history != History::None && !looked) {
+            content(component, (files, &[]), file, None, findings);
+            looked = true;
+        }
         if newest.is_some_and(|newest| newest.version == record.version) {
             described = files;
         }
+    }
+    if !looked && let Some(Directory { files, obstacles }) = registry.state.directory(component)? {
+        content(component, (&files, &obstacles), file, None, findings);
     }
     index::card(&read, newest.map(|newest| (newest, described.as_deref())), findings);
     Ok(())
@@ -248,13 +253,12 @@ fn version(
 /// Everything that `forum check` knows.
 fn content(
     component: &ComponentId,
-    directory: &Directory,
+    (files, obstacles): (&[ContentFile], &[Obstacle]),
     registry: &RegistryFile,
     previous: Option<&Previous>,
     findings: &mut Vec<Finding>,
 ) {
     let place = format!("components/{component}");
-    let Directory { files, obstacles } = directory;
     let candidate = Candidate { files, obstacles, place: &place, registry: Some(registry), owner: None, previous };
     findings.extend(check(&candidate).findings);
 }

@@ -5,6 +5,7 @@
 
 mod found;
 mod plan;
+mod removed;
 mod report;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use anyhow::Result;
 use semver::VersionReq;
 
 use self::plan::{Asked, Planned, Step};
+use self::removed::AsItLies;
 use self::report::FetchReport;
 use super::answers::Given;
 use super::places::{self, Places};
@@ -22,14 +24,13 @@ use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::id::{ComponentId, IdOrName};
-use crate::model::lockfile::{Lock, LockEntry};
+use crate::model::lockfile::Lock;
 use crate::model::resolve::{Catalog as _, Resolution, Wish, resolve};
 use crate::model::workspace_file::Entry;
 use crate::store::fs::journal::{Expectation, Transaction};
 use crate::store::fs::{make_directory, remove_if_empty};
 use crate::store::kept::KeptCopies;
-use crate::store::registry::Registry;
-use crate::store::workspace::{State, Workspace};
+use crate::store::workspace::Workspace;
 
 /// Fetch components and what they depend on into the workspace
 ///
@@ -214,38 +215,17 @@ fn solve(workspace: &Workspace, places: &mut Places<'_>, registry: &str, wishes:
     if stale {
         places.refresh(registry)?;
     }
+    let kept = || here().filter(|entry| !named.contains(&entry.id));
     let opened = places.open(registry)?;
-    for entry in here().filter(|entry| !named.contains(&entry.id)) {
-        refuse_removed(opened, workspace, entry)?;
-    }
     let mut locked = found::versions(workspace)?;
-    for (id, entry) in &workspace.lock.components {
-        // A removed version stays where its files are, unless its component is asked for anew.
-        let removed = named.contains(id) && opened.index(id)?.is_some_and(|index| index.removed.contains_key(&entry.version));
-        if !removed {
-            locked.insert(id.clone(), entry.version.clone());
-        }
-    }
-    match resolve(opened, wishes, &locked) {
+    locked.extend(workspace.lock.components.iter().map(|(id, entry)| (id.clone(), entry.version.clone())));
+    match resolve(&AsItLies::new(opened, workspace, kept())?, wishes, &locked) {
         Err(error) if matches!(Failure::of(&error).code, Code::NotFound | Code::NoSolution) => {
             places.refresh(registry)?;
-            resolve(places.open(registry)?, wishes, &locked)
+            resolve(&AsItLies::new(places.open(registry)?, workspace, kept())?, wishes, &locked)
         }
         done => done,
     }
-}
-
-/// A removed version is not given by a lock either (contract, section 3), unless its component is asked for anew.
-fn refuse_removed(registry: &Registry, workspace: &Workspace, entry: &LockEntry) -> Result<()> {
-    let Some(index) = registry.index(&entry.id)? else { return Ok(()) };
-    let id = &entry.id;
-    if let Some(notice) = index.removed.get(&entry.version)
-        && workspace.state(entry)? == State::Missing
-    {
-        let failure = Failure::new(Code::NotFound, format!("{id} {} was removed: {}", entry.version, notice.reason));
-        return Err(failure.hint(format!("forum fetch {id}@'*'")).into());
-    }
-    Ok(())
 }
 
 /// Writes everything in one change. What it replaces is kept first.

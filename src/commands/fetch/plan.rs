@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 
 use super::found;
+use super::removed::removal;
 use crate::commands::answers::{self, Given, ask};
 use crate::commands::places::Places;
 use crate::commands::prepared::{Place, Prepared, needs_on_disk};
@@ -207,6 +208,9 @@ fn draft(
     }
     if state == Some(State::Clean) && settled || state == Some(State::Adapted) && !forced {
         return Ok(Draft { path, url, state, prepared: None });
+    }
+    if let Some(failure) = removal(places.open(registry)?, id, &record.version)? {
+        return Err(failure.into());
     }
     let Prepared { content, manifest, .. } = Prepared::read(places.open(registry)?, id, record)?;
     let mut answers = Answers::new();

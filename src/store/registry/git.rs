@@ -1,13 +1,16 @@
 //! A Git repository on this machine as registry: its `main`, read through libgit2 without a cache.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::rc::Rc;
 
 use anyhow::{Context as _, Result};
 use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
 
 use super::content::{Collector, Content, object_id};
 use super::network::Cached;
-use super::{Listed, MAX_LISTED_DEPTH, Source, tombstones};
+use super::{Listed, MAX_LISTED_DEPTH, Source};
 use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::content::MAX_DEPTH;
@@ -18,13 +21,15 @@ use crate::model::path::RelPath;
 use crate::model::registry_file::{Limits, REGISTRY_FILE};
 use crate::store::fs::lock::FileLock;
 use crate::store::interrupt;
-use crate::store::objects::Objects;
-use crate::store::transport::{ACCEPTED, INCOMING, Wanted};
+use crate::store::objects::{Fans, Objects};
+use crate::store::transport::{ACCEPTED, Wanted};
 
 /// A tree object larger than this is no directory that a person made.
 const MAX_TREE_BYTES: u64 = 4 << 20;
 /// The same for a directory of the registry itself, which may hold many owners or components.
 const MAX_DIRECTORY_BYTES: u64 = 64 << 20;
+/// The most directories that are kept in memory: the root, `index`, `components`, and those of a few owners.
+const MOST_KEPT: usize = 16;
 /// The most trees of one component that are read.
 const MAX_TREES: usize = 10_000;
 /// The most files and directories of the registry itself that are listed.
@@ -45,6 +50,10 @@ pub struct GitTree {
     pub(super) main: Oid,
     root: Oid,
     supply: Option<Box<dyn Supply>>,
+    /// Directories of the registry itself that were read: each path leads through the same few.
+    directories: RefCell<BTreeMap<Oid, Rc<[u8]>>>,
+    /// Of a repository that is only read.
+    fans: Option<Fans>,
     /// A cache repository is held against cleaning while it is read.
     _used: Option<FileLock>,
 }
@@ -54,7 +63,7 @@ impl GitTree {
     pub(super) fn cached(cache: Cached, supply: Option<Box<dyn Supply>>) -> Result<Self> {
         let Cached { repository, used, .. } = cache;
         let (main, root) = tip(&repository, ACCEPTED)?;
-        Ok(Self { repository, main, root, supply, _used: Some(used) })
+        Ok(Self { repository, main, root, supply, directories: RefCell::default(), fans: None, _used: Some(used) })
     }
 
     /// Opens the repository at `path` on its `main`; `None` where there is no repository.
@@ -65,13 +74,21 @@ impl GitTree {
             fail!(Code::InvalidRegistry, "the repository {shown} has no branch main");
         }
         let (main, root) = tip(&repository, "refs/heads/main").with_context(|| format!("main of {shown}"))?;
-        Ok(Some(Self { repository, main, root, supply: None, _used: None }))
+        Ok(Some(Self { repository, main, root, supply: None, directories: RefCell::default(), fans: None, _used: None }))
     }
 
     /// A commit of a repository on this machine.
     pub(super) fn at(repository: Repository, commit: Oid) -> Result<Self> {
         let root = repository.find_commit(commit)?.tree_id();
-        Ok(Self { repository, main: commit, root, supply: None, _used: None })
+        let fans = Some(Fans::of(&repository));
+        Ok(Self { repository, main: commit, root, supply: None, directories: RefCell::default(), fans, _used: None })
+    }
+
+    fn objects(&self) -> Result<Objects<'_>> {
+        Ok(match &self.fans {
+            None => Objects::of(&self.repository)?,
+            Some(fans) => Objects::with(&self.repository, fans)?,
+        })
     }
 
     pub(super) fn repository(&self) -> &Repository {
@@ -142,16 +159,27 @@ impl GitTree {
     }
 
     /// A tree of the registry itself.
-    fn directory(&self, oid: Oid, what: &str) -> Result<Vec<u8>> {
+    fn directory(&self, oid: Oid, what: &str) -> Result<Rc<[u8]>> {
+        if let Some(known) = self.directories.borrow().get(&oid) {
+            return Ok(Rc::clone(known));
+        }
         if self.size(oid, ObjectType::Tree, what)? > MAX_DIRECTORY_BYTES {
             fail!(Code::InvalidRegistry, "{what}: its directory has more than {MAX_DIRECTORY_BYTES} bytes");
         }
-        self.bytes(oid, what)
+        let bytes: Rc<[u8]> = self.bytes(oid, what)?.into();
+        let mut known = self.directories.borrow_mut();
+        if known.len() >= MOST_KEPT {
+            known.clear();
+        }
+        if bytes.len() as u64 <= MAX_TREE_BYTES {
+            known.insert(oid, Rc::clone(&bytes));
+        }
+        Ok(bytes)
     }
 
     /// The size of an object, as its header says it: asked before the object itself, which may be far larger than its pack.
     fn size(&self, oid: Oid, kind: ObjectType, what: &str) -> Result<u64> {
-        match Objects::of(&self.repository)?.header(oid) {
+        match self.objects()?.header(oid) {
             Ok((size, is)) if is == kind => Ok(size as u64),
             Ok((_, is)) => Err(damaged(oid, what, &format!("is a {is}, not a {kind}")).into()),
             Err(error) => Err(damaged(oid, what, error.message()).into()),
@@ -160,7 +188,7 @@ impl GitTree {
 
     /// The bytes of an object whose size was found to be harmless.
     fn bytes(&self, oid: Oid, what: &str) -> Result<Vec<u8>> {
-        Ok(Objects::of(&self.repository)?.read(oid).map_err(|error| damaged(oid, what, error.message()))?.1)
+        Ok(self.objects()?.read(oid).map_err(|error| damaged(oid, what, error.message()))?.1)
     }
 }
 
@@ -240,16 +268,6 @@ fn sort_key(row: &Row<'_>) -> Vec<u8> {
 }
 
 impl GitTree {
-    /// An error for a history that was rewritten tells what the one that came says was removed.
-    fn name_tombstones(&mut self, error: anyhow::Error) -> anyhow::Error {
-        let Ok(come) = tip(&self.repository, INCOMING) else { return error };
-        let accepted = (self.main, self.root);
-        (self.main, self.root) = come;
-        let named = tombstones::named(error, self);
-        (self.main, self.root) = accepted;
-        named
-    }
-
     fn walk(&self, collector: &mut Collector<'_>, top: Oid) -> Result<()> {
         let (mut open, mut trees) = (vec![(String::new(), top)], 0);
         while let Some((prefix, oid)) = open.pop() {
@@ -321,9 +339,7 @@ impl Source for GitTree {
 
     fn refresh(&mut self) -> Result<bool> {
         let Some(supply) = &self.supply else { return Ok(false) };
-        if let Err(error) = supply.refresh() {
-            return Err(self.name_tombstones(error));
-        }
+        supply.refresh()?;
         let (main, root) = tip(&self.repository, ACCEPTED)?;
         let moved = main != self.main;
         (self.main, self.root) = (main, root);

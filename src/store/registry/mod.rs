@@ -7,10 +7,10 @@ mod git;
 mod mirror;
 mod network;
 mod people;
+mod rewrite;
 mod search;
 mod start;
 mod state;
-mod tombstones;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -23,9 +23,9 @@ use semver::Version;
 
 pub use content::{Content, tree_id};
 pub use mirror::{Mirrored, mirror};
+pub use rewrite::Tombstone;
 pub use start::{First, start};
 pub use state::{LocalRegistry, State};
-pub use tombstones::Tombstone;
 
 use self::folder::Folder;
 use self::git::GitTree;
@@ -397,7 +397,8 @@ fn remember(source: &GitTree, key: &str, options: &Options) -> Result<()> {
         && !options.accept_rewrite
         && network::descends(&Objects::of(source.repository())?, source.main, seen) != network::Descent::Yes
     {
-        return Err(tombstones::named(network::rewritten(key, source.main, seen).into(), source));
+        let removed = rewrite::tombstones(source, &|_| Ok(())).unwrap_or_default();
+        return Err(rewrite::rewritten(key, source.main, seen, &removed).into());
     }
     memory.set_main(source.main)
 }

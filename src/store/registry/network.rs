@@ -8,7 +8,8 @@ use std::thread::JoinHandle;
 use anyhow::{Context as _, Result};
 use git2::{ErrorCode, ObjectType, Oid, Repository};
 
-use super::git::{Supply, tip};
+use super::git::{GitTree, Supply, tip};
+use super::rewrite::{Tombstone, rewritten, tombstones};
 use super::{Notes, Options};
 use crate::error::{Code, Failure};
 use crate::fail;
@@ -226,16 +227,25 @@ impl Remote {
             engine.fetch_main(&self.job(&|phase| self.tell(phase)), History::Commits).map_err(|error| self.blame(error))?;
             descends = self::descends(&Objects::of(&self.repository)?, new, seen);
         }
-        if descends == Descent::Yes { Ok(()) } else { Err(rewritten(&self.address.to_string(), new, seen).into()) }
+        if descends == Descent::Yes {
+            return Ok(());
+        }
+        // What is removed is told where that can be had; the answer is the same without.
+        let removed = self.tombstones(engine, new).unwrap_or_default();
+        Err(rewritten(&self.address.to_string(), new, seen, &removed).into())
     }
-}
 
-/// The error for a `main` that does not descend from the one last seen.
-pub(super) fn rewritten(address: &str, new: Oid, seen: Oid) -> Failure {
-    let message =
-        format!("the history of {address} was rewritten: main is at {new}, which does not descend from {seen}, where it was last seen");
-    let failure = Failure::new(Code::Rewritten, message);
-    failure.hint("ask the forum's maintainers why; if you trust the answer: forum registry refresh --accept-rewrite")
+    fn tombstones(&self, engine: &dyn Transport, new: Oid) -> Result<Vec<Tombstone>> {
+        let odb = self.repository.odb()?;
+        tombstones(&GitTree::at(Repository::open_bare(&self.folder)?, new)?, &|ids| {
+            let is_missing = |id: &&ObjectId| Oid::from_bytes(id.as_bytes()).is_ok_and(|oid| !odb.exists(oid));
+            let missing: Vec<_> = ids.iter().filter(is_missing).copied().collect();
+            if !missing.is_empty() {
+                engine.fetch_objects(&self.job(&|phase| self.tell(phase)), &missing, Wanted::Blobs)?;
+            }
+            Ok(())
+        })
+    }
 }
 
 /// Whether a commit descends from another, as far as the commits at hand tell.

@@ -194,10 +194,14 @@ impl RegistryState for State {
     fn version(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Held> {
         // A folder holds one content of each component, which need not be this.
         let elsewhere = matches!(self, Self::Folder(_)) && self.tree(id)? != Some(record.tree);
-        if elsewhere || !self.source().is_at_hand(record)? {
+        if elsewhere {
             return Ok(Held::Missing);
         }
-        judged(self.source().content(id, record, limits))
+        match self.source().content(id, record, limits) {
+            // To look for each object first would cost as much as to read them.
+            Err(_) if !self.source().is_at_hand(record)? => Ok(Held::Missing),
+            read => judged(read),
+        }
     }
 }
 

@@ -46,13 +46,14 @@ type Hook = Box<dyn Fn(&Request) -> Option<Fault> + Send + Sync>;
 pub(crate) struct Options {
     pub(crate) allow_filter: bool,
     pub(crate) protocol_v2: bool,
-    pub(crate) basic: Option<(&'static str, &'static str)>,
+    /// Who may come in, with their passwords; empty: everybody.
+    pub(crate) basic: &'static [(&'static str, &'static str)],
     pub(crate) hook: Option<Hook>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { allow_filter: true, protocol_v2: true, basic: None, hook: None }
+        Self { allow_filter: true, protocol_v2: true, basic: &[], hook: None }
     }
 }
 
@@ -155,11 +156,8 @@ impl State {
 
     /// `None` ends the connection.
     fn answer(&self, writer: &mut TcpStream, request: &Request, body: &[u8]) -> Option<()> {
-        if let Some((user, password)) = self.options.basic {
-            let want = format!("Basic {}", base64(format!("{user}:{password}").as_bytes()));
-            if request.headers.get("authorization") != Some(&want) {
-                return self.send(writer, 401, &["WWW-Authenticate: Basic realm=\"registry\"".to_owned()], b"sign in\n");
-            }
+        if !self.options.basic.is_empty() && self.user(request).is_none() {
+            return self.send(writer, 401, &["WWW-Authenticate: Basic realm=\"registry\"".to_owned()], b"sign in\n");
         }
         let fault = self.options.hook.as_ref().and_then(|hook| hook(request));
         match fault {
@@ -178,6 +176,13 @@ impl State {
                 self.send_badly(writer, status, &headers, body, &fault)
             }
         }
+    }
+
+    /// Who asks.
+    fn user(&self, request: &Request) -> Option<&'static str> {
+        let given = request.headers.get("authorization")?;
+        let is = |(user, password): &&(&str, &str)| *given == format!("Basic {}", base64(format!("{user}:{password}").as_bytes()));
+        self.options.basic.iter().find(is).map(|(user, _)| *user)
     }
 
     fn hold(&self) -> Option<()> {
@@ -247,6 +252,9 @@ impl State {
             ("GIT_CONFIG_KEY_2", "gc.auto"),
             ("GIT_CONFIG_VALUE_2", "0"),
         ]);
+        if let Some(user) = self.user(request) {
+            command.env("REMOTE_USER", user);
+        }
         if !get("content-encoding").is_empty() {
             command.env("HTTP_CONTENT_ENCODING", get("content-encoding"));
         }
@@ -381,7 +389,8 @@ impl Drop for GitDaemon {
     }
 }
 
-/// `sshd` of Debian's `openssh-server`, for one key.
+/// `sshd` of Debian's `openssh-server`, for two keys: that of contributors, and that of the maintainer, whose name is in
+/// `REMOTE_USER` as it is behind http.
 pub(crate) struct Sshd {
     child: Child,
     port: u16,
@@ -395,12 +404,14 @@ impl Sshd {
         let program = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd"].iter().find(|path| Path::new(path).exists());
         let program = program.expect("this test needs sshd: install the package openssh-server (.ci/run does)");
         fs::create_dir_all(directory).unwrap();
-        for name in ["host", "client"] {
+        for name in ["host", "client", "maintainer"] {
             let mut command = Command::new("ssh-keygen");
             command.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(directory.join(name));
             output(command, b"");
         }
-        fs::copy(directory.join("client.pub"), directory.join("authorized")).unwrap();
+        let key = |name: &str| fs::read_to_string(directory.join(format!("{name}.pub"))).unwrap();
+        let authorized = format!("{}environment=\"REMOTE_USER=maintainer\" {}", key("client"), key("maintainer"));
+        fs::write(directory.join("authorized"), authorized).unwrap();
         // Started by root it wants this directory, which only Debian's service script makes.
         let _ = fs::create_dir_all("/run/sshd");
         let (port, at) = (free_port(), directory.display());
@@ -408,7 +419,8 @@ impl Sshd {
         let settings = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {at}/host\nAuthorizedKeysFile {at}/authorized\nPidFile none\n\
              StrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin prohibit-password\nPrintMotd no\n\
-             SetEnv PATH={path} GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1\n"
+             PermitUserEnvironment REMOTE_USER\n\
+             SetEnv PATH={path} HOME={at} GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1\n"
         );
         fs::write(directory.join("sshd_config"), settings).unwrap();
         let log = fs::File::create(directory.join("log")).unwrap();
@@ -418,8 +430,7 @@ impl Sshd {
         own_group(&mut command);
         let child = command.spawn().expect("sshd starts");
         await_port(port, "sshd");
-        let key = fs::read_to_string(directory.join("host.pub")).unwrap();
-        fs::write(directory.join("known_hosts"), format!("[127.0.0.1]:{port} {key}")).unwrap();
+        fs::write(directory.join("known_hosts"), format!("[127.0.0.1]:{port} {}", key("host"))).unwrap();
         let user = String::from_utf8(output(Command::new("whoami"), b"")).unwrap().trim().to_owned();
         Self { child, port, user, directory: directory.to_owned() }
     }
@@ -431,9 +442,14 @@ impl Sshd {
 
     /// What the user of the sandbox would have in `GIT_SSH_COMMAND`.
     pub(crate) fn client(&self) -> String {
+        self.client_with("client")
+    }
+
+    /// The same with another of the keys.
+    pub(crate) fn client_with(&self, key: &str) -> String {
         let at = self.directory.display();
         format!(
-            "ssh -F /dev/null -i {at}/client -o IdentitiesOnly=yes -o UserKnownHostsFile={at}/known_hosts -o StrictHostKeyChecking=yes -o BatchMode=yes"
+            "ssh -F /dev/null -i {at}/{key} -o IdentitiesOnly=yes -o UserKnownHostsFile={at}/known_hosts -o StrictHostKeyChecking=yes -o BatchMode=yes -o KexAlgorithms=curve25519-sha256"
         )
     }
 }

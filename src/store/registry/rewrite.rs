@@ -1,0 +1,73 @@
+//! A `main` that does not descend from the one last seen: what the user is told, who must decide (contract, section 3).
+
+use anyhow::Result;
+use git2::Oid;
+use semver::Version;
+use serde::Serialize;
+
+use super::{Listed, Registry, Source};
+use crate::error::{Code, Failure};
+use crate::model::digest::ObjectId;
+use crate::model::id::ComponentId;
+use crate::model::index::{IndexFile, MAX_BYTES};
+
+/// The most removed versions that an error names.
+const MOST_NAMED: usize = 20;
+
+/// A version that was removed for good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tombstone {
+    /// The component.
+    pub id: ComponentId,
+    /// The version.
+    pub version: Version,
+    /// Why.
+    pub reason: String,
+}
+
+impl Registry {
+    /// Every version that was removed, by component and version. Index files that cannot be read are passed over.
+    ///
+    /// # Errors
+    /// The transport's own.
+    pub fn tombstones(&self) -> Result<Vec<Tombstone>> {
+        tombstones(&*self.source, &|ids| self.source.bring(ids))
+    }
+}
+
+/// The error for such a `main`, with the tombstones that it has: to erase a version is why histories are rewritten.
+pub(super) fn rewritten(address: &str, new: Oid, seen: Oid, tombstones: &[Tombstone]) -> Failure {
+    let removed = match tombstones {
+        [] => String::new(),
+        all => {
+            let named: Vec<_> = all.iter().take(MOST_NAMED).map(|one| format!("{} {} ({})", one.id, one.version, one.reason)).collect();
+            let more = all.len().saturating_sub(MOST_NAMED);
+            format!("; removed there: {}{}", named.join(", "), if more > 0 { format!(" and {more} more") } else { String::new() })
+        }
+    };
+    let message = format!(
+        "the history of {address} was rewritten: main is at {new}, which does not descend from {seen}, where it was last seen{removed}"
+    );
+    let failure = Failure::new(Code::Rewritten, message);
+    failure.hint("ask the forum's maintainers why; if you trust the answer: forum registry refresh --accept-rewrite")
+}
+
+/// The versions that an index calls removed. `bring` fetches files that are missing.
+///
+/// # Errors
+/// When the index cannot be listed or brought; a file in it that cannot be read is passed over.
+pub(super) fn tombstones(source: &dyn Source, bring: &dyn Fn(&[ObjectId]) -> Result<()>) -> Result<Vec<Tombstone>> {
+    let files = source.files(&"index".parse()?)?;
+    bring(&files.iter().filter_map(|file| file.blob).collect::<Vec<_>>())?;
+    let mut found = Vec::new();
+    for Listed { path, .. } in &files {
+        let Some(id) = path.strip_suffix(".toml").and_then(|id| id.parse::<ComponentId>().ok()) else { continue };
+        let path = format!("index/{path}");
+        let Ok(Some(bytes)) = source.read(&path.parse()?, MAX_BYTES as u64) else { continue };
+        let Ok(index) = IndexFile::parse(&path, &bytes, &id) else { continue };
+        let removed = index.removed.into_iter();
+        found.extend(removed.map(|(version, notice)| Tombstone { id: id.clone(), version, reason: notice.reason }));
+    }
+    found.sort_by(|a, b| (&a.id, &a.version).cmp(&(&b.id, &b.version)));
+    Ok(found)
+}
