@@ -323,6 +323,26 @@ fn publish_asks_the_same_rules_before_it_pushes() {
 }
 
 #[test]
+fn notes_and_reasons_are_held_to_the_same_rules_as_files() {
+    let (sandbox, registry, published) = ready();
+    let workspace = sandbox
+        .workspace_of("sundsvall", &format!("[workspace]\nowner = \"sundsvall\"\n[registries.kommun]\nurl = \"{}\"\n", registry.url()));
+    let refs = registry.git(&["for-each-ref"]);
+    let at = format!("{}@{}", published.id, published.version);
+    for args in [
+        vec!["adopt", published.id.as_str(), "--status", "pilot", "--note", "Elev 18950312-1270 saknas"],
+        vec!["registry", "yank", at.as_str(), "--reason", "innehöll 18950312-1270"],
+    ] {
+        let stopped = sandbox.run(&workspace, &[args.as_slice(), &["--registry", "kommun", "--json"]].concat()).exits(3);
+        assert_eq!(rules(&stopped, "error"), ["personal-identity-number"], "{stopped}");
+        assert!(!stopped.both().contains("1270"), "{stopped}");
+    }
+    assert_eq!(registry.git(&["for-each-ref"]), refs);
+    let clean = vec!["adopt", published.id.as_str(), "--status", "pilot", "--note", "Saknar en elev"];
+    sandbox.run(&workspace, &[clean.as_slice(), &["--registry", "kommun", "--json"]].concat()).exits(0);
+}
+
+#[test]
 fn more_files_than_could_be_listed_are_refused_before_they_are() {
     let (sandbox, mut registry, _) = ready();
     let base = registry.head();

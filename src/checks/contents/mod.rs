@@ -4,7 +4,7 @@ mod kind;
 mod scan;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::finding::{Finding, Severity, line_of};
@@ -68,6 +68,18 @@ fn in_name(path: &str) -> Option<Finding> {
         });
     });
     found
+}
+
+/// What of the new lines of a small file must not be published: a note in a record, a reason, an address. Its other lines
+/// are published already.
+pub(super) fn of_new_lines(path: &str, before: Option<&[u8]>, after: &[u8]) -> Vec<Finding> {
+    let (Some(after), before) = (text_of(after), before.and_then(text_of).unwrap_or_default()) else { return Vec::new() };
+    let known: BTreeSet<_> = before.lines().collect();
+    let is_new =
+        |finding: &Finding| finding.line.and_then(|line| after.lines().nth(line as usize - 1)).is_none_or(|line| !known.contains(line));
+    let mut findings = of_text(path, &after, false);
+    findings.retain(|finding| finding.severity == Severity::Error && is_new(finding));
+    findings
 }
 
 fn of_text(path: &str, text: &str, no_personal_data: bool) -> Vec<Finding> {

@@ -8,6 +8,7 @@ use semver::Version;
 use toml::{Table, Value};
 
 use super::super::Previous;
+use super::super::contents::of_new_lines;
 use super::super::finding::{Checked, Finding, Severity};
 use super::index::{self, Indexed, Read};
 use super::rules::id;
@@ -69,6 +70,7 @@ pub fn contribution(made: &Contribution<'_>) -> Result<Checked> {
     scene.bounds(&parts, &components, &records, &mut findings)?;
     for (path, part) in &parts {
         small(part, path, &scene.rules, &scene.catalog, &mut findings)?;
+        scene.said(path, part, &mut findings)?;
         scene.changed(path, part, &mut findings)?;
     }
     for component in &components {
@@ -148,6 +150,16 @@ impl Scene<'_> {
                 findings.push(Finding::new(id::OWNER_UNKNOWN, format!("the file that tells who {name} is is taken away")).at(path));
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Nothing that `forum check` refuses comes in by the notes and reasons beside the components.
+    fn said(&self, path: &str, part: &Part, findings: &mut Vec<Finding>) -> Result<()> {
+        if matches!(part, Part::Index(_) | Part::Adoption(..) | Part::Publisher(_) | Part::Event)
+            && let Some(after) = self.made.after.read(path)?
+        {
+            findings.extend(of_new_lines(path, self.made.before.read(path)?.as_deref(), &after));
         }
         Ok(())
     }

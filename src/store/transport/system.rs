@@ -191,7 +191,9 @@ impl Transport for Git {
         if whole && shallow {
             fs::remove_file(job.repository.join("shallow")).context("marking the cache repository as whole")?;
         }
-        if output.stderr.contains("filtering not recognized") && !job.repository.join(UNFILTERED_MARK).exists() {
+        // On one's own disk more costs nothing that a person would notice.
+        let noticed = job.address.local_path().is_none() && output.stderr.contains("filtering not recognized");
+        if noticed && !job.repository.join(UNFILTERED_MARK).exists() {
             fs::write(job.repository.join(UNFILTERED_MARK), "").context("marking the cache repository")?;
             return Ok(vec![format!("{} takes no filter, so more is fetched than needed", job.address)]);
         }
