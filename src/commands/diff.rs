@@ -130,9 +130,10 @@ fn found(context: &Context, args: &Args) -> Result<(PathBuf, Vec<Row>)> {
         Some(_) => Places::looking(context, &workspace, named)?,
         None => Places::new(context, &workspace, named)?,
     };
+    places.refuse_contradiction(&workspace.file, &ids)?;
     let mut files = Vec::new();
     if args.upstream.is_some() {
-        for (id, sides) in upstream(&workspace, &mut places, &ids, version)? {
+        for (id, sides) in upstream(&workspace, &mut places, &ids, version.as_ref())? {
             let renames = renames((&sides.from, &files_of(&sides.base)), (&sides.to, &files_of(&sides.theirs)), &sides.renames);
             let pieces = |path: &RelPath| sides.entry.pieces.get(path).map(Vec::as_slice);
             differences(&id, &side(&sides.base, &pieces), &side(&sides.theirs, &pieces), &renames, &mut files);

@@ -80,7 +80,7 @@ fn open_workspace(context: &Context) -> Result<Workspace> {
     match workspace.recovered {
         Recovered::Nothing => {}
         Recovered::Finished => ui.say("finished what an interrupted run had begun"),
-        Recovered::Discarded => ui.say("threw away what an interrupted run had begun"),
+        Recovered::Discarded => ui.say("cleaned up after an interrupted run"),
     }
     for key in &workspace.file.unknown {
         ui.say(&format!("warning: {WORKSPACE_FILE}: `{}` means nothing to this forum", key.escape_debug()));

@@ -284,6 +284,20 @@ impl<'a> Places<'a> {
         Ok(self.urls.get(name).is_some_and(|url| self.is_at(url, &address.to_string())))
     }
 
+    /// `--registry` must not contradict what `forum.toml` says of these components (contract, section 2).
+    pub(super) fn refuse_contradiction<'i>(&self, file: &WorkspaceFile, ids: impl IntoIterator<Item = &'i ComponentId>) -> Result<()> {
+        let Some(flag) = &self.context.registry else { return Ok(()) };
+        for id in ids {
+            let entry = file.components.get(id).and_then(|entry| entry.registry.as_ref());
+            if let Some(entry) = entry
+                && !self.means(flag, entry)?
+            {
+                return Err(contradiction(&id.to_string(), entry, flag).into());
+            }
+        }
+        Ok(())
+    }
+
     /// The component that a person means in `forum COMMAND ID`, and its registry, which is written down when it is new.
     pub(super) fn find(&mut self, command: &str, typed: &IdOrName, workspace: &mut Workspace) -> Result<(ComponentId, String)> {
         let here = self.context.registry.is_none().then(|| workspace.find(typed).ok()).flatten().map(IdOrName::Id);

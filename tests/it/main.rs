@@ -44,5 +44,6 @@ mod schema;
 mod servers;
 mod update;
 mod update_answers;
+mod update_around;
 mod update_faults;
 mod variables;

@@ -99,6 +99,9 @@ fn fetch(context: &Context, args: &Args) -> Result<()> {
     let given = Given::read(context, &args.set, args.answers.as_deref())?;
     let typed = args.ids.iter().map(|word| parse_word(word)).collect::<Result<Vec<_>>>()?;
     let mut places = Places::new(context, &workspace, typed.iter().map(|word| word.0.clone()).collect())?;
+    if typed.is_empty() {
+        places.refuse_contradiction(&workspace.file, workspace.file.components.keys())?;
+    }
     let named = wish(context, args, &typed, &mut workspace, &mut places)?;
     if !workspace.file.components.values().any(Entry::is_wish) && workspace.lock.components.is_empty() {
         let failure = Failure::new(Code::Usage, "nothing is wanted here: name a component");

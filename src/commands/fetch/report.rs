@@ -84,7 +84,9 @@ fn notes(one: &Planned, replaced: bool) -> Vec<String> {
     if let Some(from) = &one.moved_from {
         notes.push(format!("note: {} was in {from} before", entry.id));
     }
-    if let Step::Kept { wanted: None, other_answers: false } = &one.step {
+    if entry.pending.is_some() {
+        notes.push(format!("note: an update of {0} waits for you: forum update {0} --continue", entry.id));
+    } else if let Step::Kept { wanted: None, other_answers: false } = &one.step {
         let note = "has your changes, which `fetch` leaves alone; newer versions come into it by: forum update";
         notes.push(format!("note: {0} {note} {0}", entry.id));
     }

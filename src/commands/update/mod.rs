@@ -29,14 +29,14 @@ use crate::error::Code;
 use crate::fail;
 use crate::model::digest::{Checksum, FileMode};
 use crate::model::id::{ComponentId, IdOrName};
-use crate::model::lockfile::{Lock, Pending};
+use crate::model::lockfile::{Lock, LockEntry, Pending};
 use crate::model::path::RelPath;
 use crate::model::update::{PendingFile, Waiting};
 use crate::model::variables::Answers;
-use crate::model::workspace_file::Entry;
+use crate::model::workspace_file::{Entry, WorkspaceFile};
 use crate::store::fs::journal::{Expectation, Transaction};
 use crate::store::kept::{Kept, KeptCopies};
-use crate::store::workspace::Workspace;
+use crate::store::workspace::{State, Workspace};
 
 /// Bring a newer version into your adapted copy
 ///
@@ -104,17 +104,18 @@ fn update(context: &Context, args: &Args, workspace: &mut Workspace, ids: &[Comp
     let waits: Vec<_> = workspace.lock.components.values().filter(|entry| entry.pending.is_some()).map(|entry| entry.id.clone()).collect();
     let movable = Movable { ids: movable(workspace, ids), to: args.to.clone() };
     let mut places = Places::today(context, workspace, args.ids.clone())?;
+    places.refuse_contradiction(&workspace.file, &movable.ids)?;
     let choice = choose::choose(workspace, &mut places, &movable)?;
     let mut plans = plan::plan(context, workspace, &mut places, &choice.targets, &given, ids)?;
     plans.retain(|plan| changes_something(workspace, plan));
     places.notes().iter().for_each(|note| context.ui.say(note));
-    let apply = Apply::new(workspace, plans, &choice);
+    let apply = Apply::new(workspace, plans, &choice)?;
     refuse_locked(context, workspace, &apply.lock)?;
     let report = UpdateReport::of_plans(&apply.plans, args.dry_run);
     if !args.dry_run {
         apply.run(context, workspace)?;
     }
-    apply.say(context, &waits, &choice, args.dry_run);
+    apply.say(context, &workspace.file, &waits, &choice, args.dry_run);
     context.ui.report("update", &report);
     let open = !waits.is_empty() || !apply.pending.is_empty();
     Ok(if open && !args.dry_run { Outcome::Conflicts } else { Outcome::Done })
@@ -138,12 +139,12 @@ struct Apply {
     lock: Lock,
     /// Which updates wait, and with which others.
     pending: BTreeMap<ComponentId, Vec<ComponentId>>,
-    /// What nothing needs any more.
-    loose: Vec<ComponentId>,
+    /// What nothing needs any more, and whether a person has changed it: then it stays.
+    loose: Vec<(LockEntry, bool)>,
 }
 
 impl Apply {
-    fn new(workspace: &Workspace, plans: Vec<Plan>, choice: &Choice) -> Self {
+    fn new(workspace: &Workspace, plans: Vec<Plan>, choice: &Choice) -> Result<Self> {
         let pending = together(&plans);
         let mut lock = workspace.lock.clone();
         for plan in &plans {
@@ -156,10 +157,15 @@ impl Apply {
         let mut loose = Vec::new();
         if !plans.is_empty() && lock.components.values().all(|entry| entry.pending.is_none()) {
             let needed = |id: &ComponentId| choice.targets.iter().any(|target| target.id == *id);
-            loose = lock.components.keys().filter(|id| !needed(id)).cloned().collect();
-            lock.components.retain(|id, _| needed(id));
+            for entry in workspace.lock.components.values().filter(|entry| !needed(&entry.id)) {
+                let adapted = workspace.state(entry)? == State::Adapted;
+                loose.push((entry.clone(), adapted));
+                if !adapted {
+                    lock.components.remove(&entry.id);
+                }
+            }
         }
-        Self { plans, lock, pending, loose }
+        Ok(Self { plans, lock, pending, loose })
     }
 
     /// Writes everything in one change. What it replaces is kept first.
@@ -169,10 +175,12 @@ impl Apply {
         }
         let copies = KeptCopies::of(context.state_dir()?, &workspace.root);
         let there = |plan: &&Plan| workspace.lock.components.contains_key(&plan.id);
-        let ids: Vec<_> = self.plans.iter().filter(there).map(|plan| &plan.id).collect();
+        let gone = self.loose.iter().filter(|(_, adapted)| !adapted).map(|(entry, _)| &entry.id);
+        let ids: Vec<_> = self.plans.iter().filter(there).map(|plan| &plan.id).chain(gone).collect();
         let keeping = copies.keep(workspace, "update", context.settings.now, &ids)?;
         self.write(workspace, keeping.copy())?;
         drop(keeping.done());
+        self.loose.iter().filter(|(_, adapted)| !adapted).for_each(|(entry, _)| workspace.remove_empty_above(&entry.path));
         Ok(())
     }
 
@@ -186,6 +194,11 @@ impl Apply {
                 None => set_variables(workspace, &plan.id, &plan.variables),
             }
         }
+        for (entry, _) in self.loose.iter().filter(|(_, adapted)| !adapted) {
+            if workspace.directory(&entry.path)?.is_some() {
+                change.remove_tree(&entry.path)?;
+            }
+        }
         if !self.pending.is_empty() {
             workspace.stage_pending(&mut change, &waiting)?;
         }
@@ -193,21 +206,27 @@ impl Apply {
         change.commit()
     }
 
-    fn say(&self, context: &Context, waits: &[ComponentId], choice: &Choice, dry_run: bool) {
+    fn say(&self, context: &Context, file: &WorkspaceFile, waits: &[ComponentId], choice: &Choice, dry_run: bool) {
         let ui = &context.ui;
         if self.plans.is_empty() && waits.is_empty() {
             ui.say("nothing newer is there that forum.toml allows");
         }
-        for target in choice.targets.iter().filter(|target| target.requested) {
+        for target in &choice.targets {
             let (id, here) = (&target.id, &target.chosen.record.version);
-            if let Some(newest) = target.chosen.index.newest().map(|record| &record.version).filter(|newest| *newest > here) {
+            let Some(requirement) = file.components.get(id).and_then(|wish| wish.version.as_ref()) else { continue };
+            let left_out = |newest: &&Version| *newest > here && !requirement.matches(newest);
+            if let Some(newest) = target.chosen.index.newest().map(|record| &record.version).filter(left_out) {
                 ui.say(&format!(
                     "note: {id} {newest} is there, which forum.toml leaves out: forum fetch {id}@^{newest}, then forum update"
                 ));
             }
         }
-        for id in &self.loose {
-            ui.say(&format!("note: {id} is no longer needed; its files stay in the workspace"));
+        for (LockEntry { id, .. }, adapted) in &self.loose {
+            ui.say(&if *adapted {
+                format!("note: {id} is no longer needed; it stays, since you have changed it: forum remove {id}")
+            } else {
+                format!("note: {id} is no longer needed, and went; a copy is kept: forum restore {id}")
+            });
         }
         for id in waits {
             ui.say(&format!(
@@ -223,6 +242,9 @@ impl Apply {
         for plan in self.plans.iter().filter(|plan| self.pending.contains_key(&plan.id)) {
             let (id, entry) = (&plan.id, &plan.entry);
             ui.say(&report::conflicts(id, &entry.path, &plan.combined.open));
+        }
+        // One that comes with the update is not here yet: it goes with the one that brings it.
+        for id in self.plans.iter().filter(|plan| plan.from.is_some() && self.pending.contains_key(&plan.id)).map(|plan| &plan.id) {
             ui.say(&format!("when they are settled: forum update {id} --continue\nto put everything back: forum update {id} --abort"));
         }
         if self.plans.iter().any(|plan| plan.from.is_some()) {

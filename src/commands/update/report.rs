@@ -25,7 +25,8 @@ pub(super) struct UpdateReport {
 struct Row {
     id: ComponentId,
     from: Option<Version>,
-    to: Version,
+    /// `null` for what was there for the update alone, and went with it.
+    to: Option<Version>,
     variables: Vec<VariableChange>,
     files: Vec<FileChange>,
     #[serde(skip)]
@@ -41,7 +42,7 @@ impl UpdateReport {
         let row = |plan: &Plan| Row {
             id: plan.id.clone(),
             from: plan.from.clone(),
-            to: plan.entry.version.clone(),
+            to: Some(plan.entry.version.clone()),
             variables: plan.changed_variables.clone(),
             files: plan.combined.files.clone(),
             moved: plan.combined.moved.iter().map(|(from, to)| (from.clone(), to.clone())).collect(),
@@ -58,7 +59,7 @@ impl UpdateReport {
         let row = |(id, waiting): &(ComponentId, Waiting)| Row {
             id: id.clone(),
             from: waiting.from.clone(),
-            to: waiting.entry.version.clone(),
+            to: Some(waiting.entry.version.clone()),
             variables: waiting.changed_variables.clone(),
             files: waiting.files.iter().map(settled).collect(),
             moved: Vec::new(),
@@ -68,9 +69,13 @@ impl UpdateReport {
 
     /// Of what was taken back: both versions are the one of before, and no file is another.
     pub(super) fn of_taken_back(ids: Vec<(ComponentId, Option<Version>)>) -> Self {
-        let row = |(id, version): (ComponentId, Option<Version>)| {
-            let to = version.clone().unwrap_or(Version::new(0, 0, 0));
-            Row { id, from: version, to, variables: Vec::new(), files: Vec::new(), moved: Vec::new() }
+        let row = |(id, version): (ComponentId, Option<Version>)| Row {
+            id,
+            from: version.clone(),
+            to: version,
+            variables: Vec::new(),
+            files: Vec::new(),
+            moved: Vec::new(),
         };
         Self::new(ids.into_iter().map(row).collect(), Needs::default(), "put back")
     }
@@ -84,7 +89,10 @@ impl UpdateReport {
 impl Row {
     fn text(&self, word: &str) -> String {
         let from = self.from.as_ref().map_or_else(|| "new".to_owned(), ToString::to_string);
-        let mut text = format!("{word} {}: {from} -> {}\n", self.id, self.to);
+        let mut text = match &self.to {
+            Some(to) => format!("{word} {}: {from} -> {to}\n", self.id),
+            None => format!("{} went with the update that brought it\n", self.id),
+        };
         let hidden = |file: &&FileChange| !matches!(file.outcome, Outcome::Unchanged);
         for file in self.files.iter().filter(hidden) {
             let old = self.moved.iter().find(|(_, to)| *to == file.path).map(|(from, _)| format!("  (was {from})")).unwrap_or_default();

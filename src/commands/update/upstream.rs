@@ -1,6 +1,7 @@
 //! What a newer version would bring, for `forum diff --upstream`: both versions with the answers of here.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use anyhow::Result;
 use semver::Version;
@@ -8,6 +9,7 @@ use semver::Version;
 use super::choose::{self, Movable};
 use super::plan;
 use crate::commands::places::Places;
+use crate::error::{Code, Failure};
 use crate::model::content::ContentFile;
 use crate::model::id::ComponentId;
 use crate::model::lockfile::LockEntry;
@@ -30,14 +32,25 @@ pub(in crate::commands) fn upstream(
     workspace: &Workspace,
     places: &mut Places<'_>,
     ids: &BTreeSet<ComponentId>,
-    to: Option<Version>,
+    to: Option<&Version>,
 ) -> Result<Vec<(ComponentId, Versions)>> {
-    let choice = choose::choose(workspace, places, &Movable { ids: ids.clone(), to })?;
+    let choice = choose::choose(workspace, places, &Movable { ids: ids.clone(), to: None })?;
     let mut found = Vec::new();
-    for target in choice.targets.iter().filter(|target| ids.contains(&target.id)) {
+    for mut target in choice.targets.into_iter().filter(|target| ids.contains(&target.id)) {
         let Some(entry) = workspace.lock.components.get(&target.id) else { continue };
+        // To look at a version takes no leave of forum.toml.
+        let index = Rc::clone(&target.chosen.index);
+        let newest = || index.newest().map(|record| &record.version).filter(|newest| **newest > target.chosen.record.version);
+        if let Some(version) = to.or_else(newest) {
+            let wanted = index.versions.iter().find(|record| record.version == *version);
+            let Some(record) = wanted.filter(|_| !index.removed.contains_key(version)) else {
+                let failure = Failure::new(Code::NotFound, format!("{} has no version {version}", target.id));
+                return Err(failure.hint(format!("forum show {}", target.id)).into());
+            };
+            target.chosen.record = Rc::clone(record);
+        }
         if entry.version != target.chosen.record.version {
-            found.push((target.id.clone(), plan::versions(workspace, places, target, entry)?));
+            found.push((target.id.clone(), plan::versions(workspace, places, &target, entry)?));
         }
     }
     Ok(found)

@@ -1,0 +1,79 @@
+//! What happens around an update: dependencies that nothing needs any more, other registries, versions out of reach.
+
+use std::fs;
+
+use crate::support::fixtures::{KOMMUN, empty, readme};
+use crate::support::registry::{Registry, Version};
+use crate::support::sandbox::{table, text};
+use crate::support::{contents, same_contents};
+
+const K: [&str; 2] = KOMMUN;
+const APP: &str = "goteborg/app";
+const BASE: &str = "goteborg/base";
+
+fn app(version: &str) -> Version {
+    Version::new(APP, version, readme(version))
+}
+
+#[test]
+fn a_dependency_that_is_no_longer_needed_goes_and_comes_back() {
+    let (sandbox, mut registry) = empty();
+    registry.publish(BASE, "1.0.0", readme("1.0.0"));
+    registry.publish_version(app("1.0.0").needs(BASE, "^1"));
+    let ws = sandbox.workspace("ws", &registry.url());
+    sandbox.fetch(&ws, &[APP, K[0], K[1]]).ok();
+    let before = contents(&ws);
+    registry.publish_version(app("1.1.0"));
+    let run = sandbox.run(&ws, &["update"]).ok();
+    assert!(run.stderr.contains("goteborg/base is no longer needed"), "{run}");
+    assert!(!ws.join("components").join(BASE).exists() && !text(&ws.join("forum.lock")).contains(BASE));
+    sandbox.run(&ws, &["restore", "app"]).ok();
+    same_contents(&before, &ws);
+    // It is needed again, and one that was changed here stays.
+    registry.publish_version(app("1.2.0").needs(BASE, "^1"));
+    sandbox.run(&ws, &["update"]).ok();
+    fs::write(ws.join("components").join(BASE).join("README.md"), "# ours\n").unwrap();
+    registry.publish_version(app("1.3.0"));
+    let run = sandbox.run(&ws, &["update"]).ok();
+    assert!(run.stderr.contains("forum remove goteborg/base"), "{run}");
+    assert_eq!(text(&ws.join("components").join(BASE).join("README.md")), "# ours\n");
+    registry.publish_version(app("1.4.0").needs(BASE, "^1"));
+    sandbox.run(&ws, &["update"]).ok();
+    assert_eq!(text(&ws.join("components").join(BASE).join("README.md")), "# ours\n");
+    assert_eq!(table(&ws.join("forum.lock"))["component"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn another_registry_than_that_of_the_entry_is_wrong_usage() {
+    let (sandbox, mut registry) = empty();
+    registry.publish_version(app("1.0.0"));
+    let ws = sandbox.workspace("ws", &registry.url());
+    sandbox.fetch(&ws, &[APP, K[0], K[1]]).ok();
+    let other = Registry::named(&sandbox.path("srv/region.git"), "region", "");
+    registry.publish_version(app("1.1.0"));
+    for command in [vec!["update"], vec!["update", "app"], vec!["diff", "app"], vec!["fetch"]] {
+        let error = sandbox.run(&ws, &[command.as_slice(), &["--registry", &other.url(), "--json"]].concat()).fails(2, "usage");
+        assert!(error.contains("kommun") && error.contains("region.git"), "{error}");
+        sandbox.run(&ws, &[command.as_slice(), &["--dry-run", "--registry", "kommun"][usize::from(command[0] == "diff")..]].concat()).ok();
+    }
+}
+
+#[test]
+fn what_lies_outside_of_forum_toml_can_be_looked_at_and_is_named() {
+    let (sandbox, mut registry) = empty();
+    registry.publish_version(app("1.0.0"));
+    let ws = sandbox.workspace("ws", &registry.url());
+    sandbox.fetch(&ws, &[APP, K[0], K[1]]).ok();
+    registry.publish_version(app("2.0.0"));
+    for args in [vec!["diff", "app", "--upstream"], vec!["diff", "app", "--upstream", "2.0.0"]] {
+        let run = sandbox.run(&ws, &args).ok();
+        assert!(run.stdout.contains("version 2.0.0"), "{run}");
+    }
+    sandbox.run(&ws, &["diff", "app", "--upstream", "3.0.0", "--json"]).fails(1, "not-found");
+    let run = sandbox.run(&ws, &["update"]).ok();
+    assert!(run.stderr.contains("forum fetch goteborg/app@^2.0.0"), "{run}");
+    sandbox.run(&ws, &["update", "app", "--to", "2.0.0", "--json"]).fails(1, "no-solution");
+    registry.publish_version(app("1.1.0"));
+    let run = sandbox.run(&ws, &["update", "--dry-run"]).ok();
+    assert!(run.stdout.contains("1.1.0") && run.stderr.contains("2.0.0 is there"), "{run}");
+}
