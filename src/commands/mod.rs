@@ -23,6 +23,7 @@ mod rehearsal;
 pub mod remove;
 pub mod restore;
 pub mod search;
+mod secrets;
 pub mod shell;
 pub mod show;
 pub mod status;

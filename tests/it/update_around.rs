@@ -77,3 +77,37 @@ fn what_lies_outside_of_forum_toml_can_be_looked_at_and_is_named() {
     let run = sandbox.run(&ws, &["update", "--dry-run"]).ok();
     assert!(run.stdout.contains("1.1.0") && run.stderr.contains("2.0.0 is there"), "{run}");
 }
+
+#[test]
+fn a_secret_that_stands_in_a_clean_copy_needs_not_be_given_again_and_makes_no_conflict() {
+    let variables = |file: &str| {
+        format!(
+            "[variables.key]\ntype = \"secret\"\nprompt = \"Key\"\nreplace = [{{ file = \"{file}\", text = \"@@KEY@@\", count = 2 }}]\n\
+             [variables.token]\ntype = \"secret\"\nprompt = \"Token\"\nbind = [{{ file = \"token.json\", pointer = \"/token\" }}]\n\
+             [variables.host]\ntype = \"string\"\ndefault = \"a\"\nreplace = [{{ file = \"{file}\", text = \"@@HOST@@\", count = 1 }}]\n"
+        )
+    };
+    let content = |port: &str| {
+        let mut all = readme("1");
+        all.insert("settings.env".to_owned(), (false, format!("host=@@HOST@@\nport={port}\nkey=@@KEY@@\nagain=@@KEY@@\n").into_bytes()));
+        all.insert("token.json".to_owned(), (false, b"{ \"token\": \"\" }\n".to_vec()));
+        all
+    };
+    let (sandbox, mut registry) = empty();
+    registry.publish_version(Version::new(APP, "1.0.0", content("1")).manifest(&variables("settings.env")));
+    let ws = sandbox.workspace("ws", &registry.url());
+    sandbox.fetch(&ws, &[APP, K[0], K[1], "--set", "key=Vinter7gatan", "--set", "token=a\"b"]).ok();
+    let settings = ws.join("components").join(APP).join("settings.env");
+    sandbox.fetch(&ws, &[APP, "--set", "host=b"]).ok();
+    assert_eq!(text(&settings), "host=b\nport=1\nkey=Vinter7gatan\nagain=Vinter7gatan\n");
+    registry.publish_version(Version::new(APP, "1.1.0", content("2")).manifest(&variables("settings.env")));
+    sandbox.run(&ws, &["update"]).ok();
+    assert_eq!(text(&settings), "host=b\nport=2\nkey=Vinter7gatan\nagain=Vinter7gatan\n");
+    let run = sandbox.run(&ws, &["update", "app", "--set", "key=Sommarvagen9", "--json"]).ok();
+    assert_eq!(text(&settings), "host=b\nport=2\nkey=Sommarvagen9\nagain=Sommarvagen9\n");
+    assert_eq!(text(&ws.join("components").join(APP).join("token.json")), "{ \"token\": \"a\\\"b\" }\n");
+    for place in [text(&ws.join("forum.toml")), text(&ws.join("forum.lock")), run.both()] {
+        assert!(!place.contains("Sommarvagen9") && !place.contains("Vinter7gatan"), "{place}");
+    }
+    assert!(sandbox.run(&ws, &["status"]).ok().stdout.contains("clean"));
+}

@@ -9,7 +9,7 @@ use super::removed::removal;
 use crate::commands::answers::{self, Given, ask};
 use crate::commands::places::Places;
 use crate::commands::prepared::{Place, Prepared, needs_on_disk};
-use crate::commands::{refuse_other_digests, refuse_waiting};
+use crate::commands::{refuse_other_digests, refuse_waiting, secrets};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::fail;
@@ -19,7 +19,7 @@ use crate::model::lockfile::LockEntry;
 use crate::model::manifest::{Manifest, Needs};
 use crate::model::path::RelPath;
 use crate::model::resolve::Chosen;
-use crate::model::variables::{Answer, Answers, complete};
+use crate::model::variables::{Answer, Answers, Variable, complete};
 use crate::model::workspace_file::{Entry, WORKSPACE_FILE};
 use crate::store::workspace::{State, Workspace};
 
@@ -219,6 +219,10 @@ fn draft(
         if let Some(answer) = wish.variables.get(name).or_else(earlier) {
             answers.insert(name.clone(), variable.check_answer(name, answer).with_context(|| format!("forum.toml: {id}"))?);
         }
+    }
+    // A secret stands in the component's files and nowhere else.
+    if let Some(known) = old.map(|entry| secrets::known(workspace, places.open(registry)?, entry)).transpose()?.flatten() {
+        answers.extend(known.secrets.into_iter().filter(|(name, _)| manifest.variables.get(name).is_some_and(Variable::is_secret)));
     }
     answers.extend(given.for_component(id, named, &manifest.variables)?);
     if context.ui.can_ask() && old.is_none() {

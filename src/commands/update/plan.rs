@@ -11,6 +11,7 @@ use super::upstream::Versions;
 use crate::commands::answers::{self, Given, ask};
 use crate::commands::places::Places;
 use crate::commands::prepared::{Place, Prepared};
+use crate::commands::secrets;
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::formats::text::Labels;
@@ -54,6 +55,8 @@ struct Old {
     entry: LockEntry,
     manifest: Manifest,
     files: Vec<ContentFile>,
+    /// Secrets that could be read back from its files.
+    secrets: Answers,
 }
 
 /// Plans for everything that moves or gets other answers.
@@ -110,6 +113,10 @@ fn draft(
     let applied = entry.map(|entry| entry.answers.clone()).unwrap_or_default();
     let carried = carry(before, &prepared.manifest.variables, &applied, &wish.variables);
     let mut answers = carried.answers.clone();
+    if let Some(old) = &old {
+        let earlier = |name: &String| old.secrets.get(carried.renamed.get(name).unwrap_or(name)).cloned();
+        answers.extend(carried.secrets.iter().filter_map(|name| Some((name.clone(), earlier(name)?))));
+    }
     answers.extend(given.for_component(id, named, &prepared.manifest.variables)?);
     if context.ui.can_ask() {
         let open = prepared.manifest.variables.iter().filter(|(name, _)| carried.asked.contains_key(*name));
@@ -125,7 +132,14 @@ fn draft(
 
 /// What was fetched, with the answers of the lock. `None` where the directory is gone: then all comes anew.
 fn old(registry: &Registry, workspace: &Workspace, entry: &LockEntry) -> Result<Option<Old>> {
-    if workspace.directory(&entry.path)?.is_none() { Ok(None) } else { fetched(registry, entry).map(Some) }
+    if workspace.directory(&entry.path)?.is_none() {
+        return Ok(None);
+    }
+    let mut old = fetched(registry, entry)?;
+    if let Some(known) = secrets::known(workspace, registry, entry)? {
+        (old.secrets, old.files) = (known.secrets, known.files);
+    }
+    Ok(Some(old))
 }
 
 fn fetched(registry: &Registry, entry: &LockEntry) -> Result<Old> {
@@ -138,7 +152,7 @@ fn fetched(registry: &Registry, entry: &LockEntry) -> Result<Old> {
     crate::commands::refuse_other_digests(entry, record)?;
     let mut prepared = Prepared::fetched(registry, entry, record).with_context(|| format!("{} as it was fetched", entry.version))?;
     let (_, files) = prepared.write(id, record, Place::of(entry))?;
-    Ok(Old { entry: entry.clone(), manifest: prepared.manifest, files })
+    Ok(Old { entry: entry.clone(), manifest: prepared.manifest, files, secrets: Answers::new() })
 }
 
 fn finish(workspace: &Workspace, places: &Places<'_>, target: &Target, draft: Draft) -> Result<Plan> {
