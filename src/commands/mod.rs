@@ -25,10 +25,12 @@ pub mod restore;
 pub mod search;
 pub mod shell;
 pub mod show;
+mod standing;
 pub mod status;
 pub mod tree;
 pub mod update;
 pub mod verify;
+mod waiting;
 pub mod withdraw;
 
 use std::path::PathBuf;
