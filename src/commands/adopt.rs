@@ -5,7 +5,8 @@ use clap::ValueEnum;
 use jiff::civil::Date;
 
 use super::Outcome;
-use super::contribute::{self, Destination, Proposal, Way, author, publisher, require_owner};
+use super::contribute::{self, Destination, Proposal, Way, require_owner};
+use super::contributor::{author, publisher};
 use super::waiting::Waiting;
 use crate::context::Context;
 use crate::error::{Code, Failure};

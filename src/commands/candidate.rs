@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use super::contribute::owner;
+use super::contributor::owner;
 use super::places::relative;
 use crate::checks::{Candidate, Checked, Previous, check};
 use crate::context::Context;

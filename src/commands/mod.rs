@@ -8,6 +8,7 @@ mod candidate;
 pub mod check;
 pub mod config;
 mod contribute;
+mod contributor;
 pub mod diff;
 pub mod explain;
 pub mod fetch;

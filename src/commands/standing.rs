@@ -48,10 +48,12 @@ pub(super) fn tell(context: &Context, taken: &Taken, way: &Way, (id, version, br
         (None, Some(waiting)) => on_branch(&registry, waiting, id, &tree.to_string())?,
         (None, None) => ("anew", "is in the forum neither as a branch nor on main: nothing of it is there yet; forum publish".to_owned()),
     };
+    let printed = registry.contribution(branch)?.filter(|last| waiting.as_ref().is_some_and(|waiting| waiting.commit == last.commit));
+    let printed = printed.and_then(|last| last.link);
     let sent = Sent {
         commit: waiting.as_ref().map(|waiting| waiting.commit.to_string()),
         remote: contribute::shown(way.remote()),
-        link: if state == "waits" { contribute::link(way, branch) } else { None },
+        link: if state == "waits" { contribute::link(way, branch).or(printed) } else { None },
         pushed: waiting.is_some(),
         already: state == "merged",
     };

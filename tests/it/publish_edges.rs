@@ -218,3 +218,82 @@ fn links_lead_to_the_hosts_own_pages() {
     assert_eq!(page, format!("https://github.com/org/kommun/compare/main...{BRANCH}?expand=1"));
     assert!(link("https://bitbucket.kommun.example/scm/proj/kommun.git").is_null());
 }
+
+#[test]
+fn check_says_what_publish_would_refuse() {
+    let mut world = World::new();
+    let check = |world: &World| {
+        let run = world.run(&["check", DIR, "--json"]).exits(3);
+        let findings = run.json()["findings"].as_array().unwrap().clone();
+        let errors: Vec<_> = findings.iter().filter(|one| one["severity"] == "error").cloned().collect();
+        assert_eq!((errors.len(), errors[0]["path"].as_str()), (1, Some(&*format!("{DIR}/component.toml"))), "{run}");
+        errors[0]["message"].as_str().unwrap().to_owned()
+    };
+    for (need, says) in [("\"inera/nowhere\" = \"^1\"", "inera/nowhere"), ("\"inera/plain\" = \"^9\"", "inera/plain `^9`")] {
+        world.save(&component("2.0.0", &format!("[dependencies]\n{need}\n"), &[]));
+        let said = check(&world);
+        assert!(said.contains(says) && said.contains(&format!("{ID} 2.0.0")), "{said}");
+        let error = world.publish(&[]).fails(1, "no-solution");
+        assert!(!error.contains("forum.toml") && error.contains(says), "{error}");
+    }
+    world.registry.publish_version(Version::new(ID, "1.0.0", component("1.0.0", "", &[])));
+    world.save(&component("1.0.0", "", &[("more.txt", "more\n")]));
+    world.run(&["registry", "refresh"]).ok();
+    assert!(check(&world).contains("with other content"));
+    world.save(&component("1.0.0", "", &[]));
+    world.run(&["check", DIR]).ok();
+}
+
+#[test]
+fn check_says_that_it_knows_no_registry_to_ask() {
+    let world = World::new();
+    let file = world.muni.join("forum.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}\n[registries.other]\nurl = \"{}\"\n", world.registry.url())).unwrap();
+    let run = world.run(&["check", DIR]).ok();
+    assert!(run.stderr.contains("left out") && run.stderr.contains("kommun, other"), "{run}");
+}
+
+#[test]
+fn taking_back_a_yank_is_called_so() {
+    let mut world = World::new();
+    world.registry.publish_version(Version::new(ID, "1.0.0", component("1.0.0", "", &[])));
+    world.registry.yank(ID, "1.0.0", "wrong");
+    let run = world.run(&["registry", "yank", &format!("{ID}@1.0.0"), "--undo"]).ok();
+    assert!(run.stderr.contains("taking back the yank of"), "{run}");
+}
+
+#[test]
+fn a_title_that_no_commit_can_bear_is_named() {
+    let mut world = World::new();
+    let file = String::from_utf8(world.registry.read("publishers/sundsvall.toml").unwrap()).unwrap();
+    world.registry.write("publishers/sundsvall.toml", file.replace("title = \"", "title = \"<b>").as_bytes());
+    let error = world.publish(&[]).fails(1, "invalid-registry");
+    assert!(error.contains("publishers/sundsvall.toml") && !error.contains("cache clean"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_link_that_a_server_printed_is_printed_again() {
+    let world = World::new();
+    let hook = world.registry.path.join("hooks/post-receive");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::write(&hook, "#!/bin/sh\necho 'Create a pull request: https://git.example/kommun/pulls/new'\n").unwrap();
+    crate::support::set_mode(&hook, 0o755);
+    let first = world.publish(&[]).ok().json();
+    assert_eq!(first["pull_request_url"], "https://git.example/kommun/pulls/new");
+    assert_eq!(world.publish(&[]).ok().json(), first);
+    assert_eq!(world.publish(&["--status"]).ok().json()["pull_request_url"], first["pull_request_url"]);
+}
+
+#[test]
+fn a_mirror_overwrites_only_a_mirror() {
+    let world = World::new();
+    let notes = world.muni.join("notes.txt");
+    fs::write(&notes, "mine\n").unwrap();
+    world.run(&["registry", "mirror", "notes.txt", "--json"]).fails(1, "exists");
+    assert_eq!(fs::read_to_string(&notes).unwrap(), "mine\n");
+    for _ in 0..2 {
+        world.run(&["registry", "mirror", "kommun.bundle"]).ok();
+    }
+}
