@@ -5,15 +5,18 @@ use clap::ValueEnum;
 use jiff::civil::Date;
 
 use super::Outcome;
-use super::contribute::{self, Destination, Proposal, author, publisher, require_owner};
+use super::contribute::{self, Destination, Proposal, Way, require_owner};
+use super::contributor::{author, publisher};
+use super::waiting::Waiting;
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::model::adoption::AdoptionChange;
 use crate::model::id::{ComponentId, IdOrName, Name};
 use crate::model::index::IndexFile;
 use crate::model::lockfile::Lock;
+use crate::model::path::RelPath;
 use crate::model::resolve::Catalog as _;
-use crate::store::contribution::{Change, Piece};
+use crate::store::contribution::{Author, Change, Piece};
 use crate::store::registry::Registry;
 use crate::store::workspace;
 
@@ -73,23 +76,39 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let sent = contribute::contribute(context, &way, &id, &branch, &mut |registry, _| {
         let change = change(context, registry, args, &id, &by, &lock)?;
         version = Some(change.version.clone());
-        let path = format!("adoptions/{id}/{by}.toml");
-        let old = registry.file_bytes(&path.parse()?)?;
-        let text = change.apply(old.as_deref())?;
+        let path: RelPath = format!("adoptions/{id}/{by}.toml").parse()?;
+        let (known, new) = publisher(registry, &file, &by)?;
+        let author = author(context, &file, &known)?;
+        let old = registry.file_bytes(&path)?;
+        let waits = waiting(context, &way, registry, (&branch, &path), &author)?;
+        let text = change.apply(waits.as_deref().or(old.as_deref()))?;
         if old.as_deref() == Some(text.as_bytes()) {
             return Ok(contribute::Decision::There);
         }
-        let (known, new) = publisher(registry, &file, &by)?;
         let mut pieces = Change::new();
-        pieces.insert(path.parse()?, Piece::File(text.into_bytes()));
+        pieces.insert(path, Piece::File(text.into_bytes()));
         if let Some(text) = new {
             pieces.insert(format!("publishers/{by}.toml").parse()?, Piece::File(text.into_bytes()));
         }
         let message = format!("{by} uses {id} {}", change.version);
-        Ok(contribute::Decision::Propose(Proposal { change: pieces, author: author(context, &file, &known)?, message }))
+        Ok(contribute::Decision::Propose(Proposal { change: pieces, author, message }))
     })?;
     let what = format!("the record that {by} uses {id}");
     Ok(args.destination.finish(context, "adopt", &what, (&id, version, &branch), sent))
+}
+
+/// The record that waits on our own branch, where `main` has not got another one since.
+fn waiting(
+    context: &Context,
+    way: &Way,
+    registry: &Registry,
+    (branch, path): (&str, &RelPath),
+    author: &Author,
+) -> Result<Option<Vec<u8>>> {
+    match Waiting::find(context, way, registry, branch)? {
+        Some(waiting) if waiting.is_ours(author)? && waiting.fits(registry, path)? => waiting.file(path),
+        _ => Ok(None),
+    }
 }
 
 fn change(context: &Context, registry: &Registry, args: &Args, id: &ComponentId, by: &Name, lock: &Lock) -> Result<AdoptionChange> {
@@ -99,7 +118,7 @@ fn change(context: &Context, registry: &Registry, args: &Args, id: &ComponentId,
     Ok(AdoptionChange {
         component: id.to_string(),
         by: by.to_string(),
-        version: version(&index, lock)?,
+        version: version(&index, lock, args.status)?,
         status: args.status.and_then(|status| status.to_possible_value()).map(|value| value.get_name().to_owned()),
         since: args.since.map(|since| since.to_string()),
         hours_saved: args.hours_saved,
@@ -108,11 +127,20 @@ fn change(context: &Context, registry: &Registry, args: &Args, id: &ComponentId,
     })
 }
 
-/// The version in the lock, where the registry has it; else the newest.
-fn version(index: &IndexFile, lock: &Lock) -> Result<String> {
+/// The version in the lock, where the registry has it; else the newest. One that was removed nobody can begin to use.
+fn version(index: &IndexFile, lock: &Lock, status: Option<Status>) -> Result<String> {
     let locked = lock.components.get(&index.id).map(|entry| &entry.version).filter(|version| index.record(version).is_some());
-    match locked.or_else(|| index.newest().map(|record| &record.version)) {
-        Some(version) => Ok(version.to_string()),
-        None => Err(Failure::new(Code::NotFound, format!("{} has no version", index.id)).into()),
+    if let Some(version) = locked {
+        return Ok(version.to_string());
+    }
+    let Some(newest) = index.newest() else {
+        return Err(Failure::new(Code::NotFound, format!("{} has no version", index.id)).into());
+    };
+    match index.removed.get(&newest.version).filter(|_| status != Some(Status::Retired)) {
+        None => Ok(newest.version.to_string()),
+        Some(notice) => {
+            let message = format!("{} has no version that can be had: {} was removed: {}", index.id, newest.version, notice.reason);
+            Err(Failure::new(Code::NotFound, message).hint(format!("forum show {}", index.id)).into())
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use super::contribute::owner;
+use super::contributor::owner;
 use super::places::relative;
 use crate::checks::{Candidate, Checked, Previous, check};
 use crate::context::Context;
@@ -65,20 +65,31 @@ pub(super) fn take(context: &Context, directory: Option<&Path>) -> Result<Taken>
     }
     let root = workspace::root_of(&directory);
     let file = workspace::read_file(&directory)?;
-    let snapshot = snapshot::take(&directory, git(&context.store).ok().as_ref())?;
-    let excluded = excluded(&snapshot.files)?;
+    let snapshot = snapshot::take(&directory, git(&context.store).ok().as_ref(), &|files, obstacles| {
+        refuse_ignored(&given, files, obstacles)?;
+        excluded(files)
+    })?;
     let place = relative(&context.started_in.canonicalize().unwrap_or_default(), &directory);
     Ok(Taken {
         place: if place == "." { String::new() } else { place },
-        files: snapshot.files.into_iter().filter(|file| !excluded.fit(file.path.as_str())).collect(),
-        obstacles: snapshot.obstacles.into_iter().filter(|one| !excluded.fit(&one.path)).collect(),
-        uncommitted: snapshot.uncommitted.into_iter().filter(|(path, _)| !excluded.fit(path)).collect(),
+        files: snapshot.files,
+        obstacles: snapshot.obstacles,
+        uncommitted: snapshot.uncommitted,
         source: snapshot.source,
         source_note: snapshot.source_note,
         directory,
         root,
         file,
     })
+}
+
+/// A manifest that is on the disk, and that git would not commit: the component as a whole may be ignored.
+fn refuse_ignored(given: &Path, files: &[ContentFile], obstacles: &[Obstacle]) -> Result<()> {
+    if bytes_of(files, MANIFEST_FILE).is_some() || obstacles.iter().any(|one| one.path == MANIFEST_FILE) {
+        return Ok(());
+    }
+    let message = format!("git ignores {}, so there is no component to publish", given.join(MANIFEST_FILE).display());
+    Err(Failure::new(Code::NotFound, message).hint("take it out of .gitignore: git check-ignore -v names the line").into())
 }
 
 /// What the manifest leaves out. One that cannot be read leaves nothing out, and is a finding.
@@ -92,6 +103,11 @@ fn excluded(files: &[ContentFile]) -> Result<Globs> {
 }
 
 impl Taken {
+    /// The manifest as a person finds it.
+    pub(super) fn manifest(&self) -> String {
+        if self.place.is_empty() { MANIFEST_FILE.to_owned() } else { format!("{}/{MANIFEST_FILE}", self.place) }
+    }
+
     /// Holds it against all rules, those of a registry included.
     ///
     /// # Errors

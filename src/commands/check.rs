@@ -8,8 +8,8 @@ use clap::ValueEnum;
 use super::candidate;
 use super::findings::FindingsReport;
 use super::places::Places;
-use super::{Outcome, annotations};
-use crate::checks::fix;
+use super::{Outcome, annotations, publish};
+use crate::checks::{Checked, Finding, Severity, fix};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::store::fs::atomic::write_atomic;
@@ -22,8 +22,8 @@ const MOST_MENDED: u64 = 64 << 20;
 
 /// Check a component before it is published
 ///
-/// With --registry, or in a workspace that knows one, the registry's own rules count too: its licences, its limits, and
-/// what changed since the last version. Without --fix nothing is changed, and nothing leaves this machine.
+/// With --registry, or in a workspace that knows one, the registry's own rules count too: its licences, its limits, what
+/// changed since the last version, and whether it has the version already and all that it needs. Without --fix nothing is changed, and nothing leaves this machine.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   forum check integrations/pupil-system
@@ -64,10 +64,31 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
         taken = candidate::take(context, args.directory.as_deref())?;
     }
     let registry = registry(context, &taken)?;
-    let checked = taken.check(context, registry.as_ref())?;
+    let mut checked = taken.check(context, registry.as_ref())?;
+    if let Some(registry) = &registry {
+        checked = with_refusal(context, &taken, registry, checked);
+    }
     let report = FindingsReport::from(checked);
     answer(context, "check", &report, args.format);
     Ok(if report.errors > 0 { Outcome::No } else { Outcome::Done })
+}
+
+/// Adds as a finding what `forum publish` would refuse this version for, by what the registry holds.
+fn with_refusal(context: &Context, taken: &candidate::Taken, registry: &Registry, checked: Checked) -> Checked {
+    let Err(error) = publish::plan(taken, registry, &checked, context.settings.now) else { return checked };
+    let failure = Failure::of(&error);
+    let rule = match failure.code {
+        Code::Exists => "version-step",
+        Code::NoSolution | Code::NotFound => "manifest",
+        // What the registry could not tell is no finding about the component.
+        _ => {
+            context.ui.say(&format!("note: what the registry has is left out: {failure}"));
+            return checked;
+        }
+    };
+    let finding = Finding::new(rule, failure.message).severity(Severity::Error).at(taken.manifest());
+    let finding = if failure.hints.is_empty() { finding } else { finding.help(failure.hints.join("; ")) };
+    Checked::of([checked.findings, vec![finding]].concat(), checked.manifest)
 }
 
 /// Mends the files on the disk, each as a whole, and tells whether anything was done.
@@ -98,12 +119,18 @@ pub(super) fn answer(context: &Context, command: &str, report: &FindingsReport, 
 
 /// The registry whose rules count: one that is named must be reached, one that is merely known need not.
 fn registry(context: &Context, taken: &candidate::Taken) -> Result<Option<Registry>> {
-    let Ok(address) = Places::writing(context, &taken.root, &taken.file).destination() else {
-        return if context.registry.is_some() {
-            Err(Failure::new(Code::Usage, "--registry names no registry").hint("forum registry list").into())
-        } else {
-            Ok(None)
-        };
+    let places = Places::writing(context, &taken.root, &taken.file);
+    let address = match places.destination() {
+        Ok(address) => address,
+        Err(_) if context.registry.is_some() => {
+            return Err(Failure::new(Code::Usage, "--registry names no registry").hint("forum registry list").into());
+        }
+        Err(error) => {
+            if !places.known()?.is_empty() {
+                context.ui.say(&format!("note: a registry's own rules are left out: {}", Failure::of(&error)));
+            }
+            return Ok(None);
+        }
     };
     match Registry::open(&address, Path::new(""), &context.store, &Visit::default()) {
         Ok(registry) => Ok(Some(registry)),

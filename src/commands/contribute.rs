@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Outcome;
+use super::contributor::owner;
 use super::findings::{FindingsReport, stopped};
 use super::own_name::unknown_owner;
 use super::places::Places;
@@ -18,12 +19,10 @@ use crate::fail;
 use crate::model::address::{Address, without_credentials};
 use crate::model::forge::Forge;
 use crate::model::id::{ComponentId, IdOrName, Name};
-use crate::model::publisher::Publisher;
-use crate::model::workspace_file::{AuthorKind, WorkspaceFile};
+use crate::model::workspace_file::WorkspaceFile;
 use crate::store::contribution::{Author, Change, Draft, MAIN, Push, Pushed, Seen, Upstream, git};
 use crate::store::memory::Contribution;
 use crate::store::registry::{Registry, Visit};
-use crate::store::transport::local::Local;
 use crate::store::transport::system::Git;
 use crate::store::workspace::root_of;
 use crate::ui::Report;
@@ -287,8 +286,8 @@ fn attempt(
         Proposed::Stopped(checked) => return Ok(Attempt::Stopped(checked)),
         Proposed::Commit(proposal, commit) => (proposal, commit),
     };
-    let mut made = Contribution { main, commit, at };
-    if known.is_some_and(|known| known != made) {
+    let mut made = Contribution { main, commit, at, link: None };
+    if known.as_ref().is_some_and(|known| known.commit != commit) {
         made.at = context.settings.now;
         let Proposed::Commit(again, anew) = propose(&upstream, registry, main, made.at, decide)? else { return Ok(Attempt::Moved) };
         (proposal, commit, made.commit) = (again, anew, anew);
@@ -303,7 +302,7 @@ fn attempt(
         return Ok(Attempt::Moved);
     }
     if seen.branch == Some(commit) {
-        return Ok(sent(true, link));
+        return Ok(sent(true, link.or(known.filter(|known| known.commit == commit).and_then(|known| known.link))));
     }
     if let Some(there) = seen.branch.filter(|_| way.mode == Mode::Branch) {
         refuse_foreign(&upstream, registry, remote, (branch, there), main, &proposal.author)?;
@@ -325,6 +324,9 @@ fn attempt(
         }
         Err(error) => return Err(error),
     };
+    if printed.is_some() {
+        registry.remember_contribution(branch, &Contribution { link: printed.clone(), ..made })?;
+    }
     let holds = confirm(&upstream, way, remote, reference, commit, main)?;
     Ok(if holds { sent(true, link.or(printed)) } else { Attempt::Overtaken(commit) })
 }
@@ -407,50 +409,4 @@ pub(super) fn link(way: &Way, branch: &str) -> Option<String> {
 
 pub(super) fn shown(address: &Address) -> String {
     without_credentials(&address.to_string())
-}
-
-/// Who we are in this registry: its own file, or a new one from `[workspace.publisher]`, with its text.
-///
-/// # Errors
-/// [`Code::MissingAnswers`] where the registry does not know the owner, and `forum.toml` does not tell enough.
-pub(super) fn publisher(registry: &Registry, file: &WorkspaceFile, owner: &Name) -> Result<(Publisher, Option<String>)> {
-    if let Some(known) = registry.publisher(owner)? {
-        return Ok((known, None));
-    }
-    let missing = file.publisher.missing();
-    if missing.is_empty() {
-        return Ok((file.publisher.clone(), Some(file.publisher.render())));
-    }
-    let message = format!(
-        "the registry {} does not know {owner} yet; [workspace.publisher] in forum.toml must tell {}",
-        registry.file.name,
-        missing.join(", ")
-    );
-    let example = [
-        "[workspace.publisher]",
-        "title = \"…\"",
-        "kind = \"municipality\"   # or region, agency, association, vendor",
-        "contact = \"integration@…\"",
-        "url = \"https://…\"",
-    ];
-    Err(Failure::new(Code::MissingAnswers, message).hint(format!("write into forum.toml:\n       {}", example.join("\n       "))).into())
-}
-
-/// Whose name stands on the commit.
-///
-/// # Errors
-/// [`Code::MissingAnswers`] for a person whom git does not know.
-pub(super) fn author(context: &Context, file: &WorkspaceFile, publisher: &Publisher) -> Result<Author> {
-    match file.author {
-        AuthorKind::Role => Ok(Author { name: publisher.title.clone(), email: publisher.contact.clone() }),
-        AuthorKind::Person => {
-            let (name, email) = Local::identity(&git(&context.store)?, &context.directory)?;
-            Ok(Author { name, email })
-        }
-    }
-}
-
-/// Who publishes: `FORUM_OWNER`, `[workspace] owner`, or the user's settings.
-pub(super) fn owner(context: &Context, file: &WorkspaceFile) -> Option<Name> {
-    context.settings.owner_in(file.owner.as_ref()).map(|owner| owner.value)
 }

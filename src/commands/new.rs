@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::Outcome;
-use super::contribute::owner;
+use super::contributor::owner;
 use super::own_name::ask_owner;
 use super::places::relative;
 use crate::context::Context;

@@ -1,29 +1,29 @@
 //! `forum publish`: check, snapshot, one commit on the newest `main`, a branch, and the link that opens the pull request.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 
 use anyhow::Result;
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::Outcome;
 use super::candidate::{self, Taken};
-use super::contribute::{self, ContributionReport, Decision, Ended, Mode, Proposal, Sent, Way, author, owner, publisher};
+use super::contribute::{self, ContributionReport, Decision, Ended, Mode, Proposal, Sent, Way};
+use super::contributor::{author, owner, publisher};
 use super::findings::{lines, stopped};
 use super::own_name::ask_owner;
 use super::places::relative;
+use super::standing;
 use crate::checks::Checked;
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::model::content::{bytes_of, checksum};
-use crate::model::id::{ComponentId, IdOrName};
+use crate::model::id::ComponentId;
 use crate::model::index::{Card, IndexFile, VersionRecord};
 use crate::model::index_document::IndexDocument;
 use crate::model::manifest::MANIFEST_FILE;
-use crate::model::resolve::{Catalog, Wish, resolve};
-use crate::store::contribution::{Change, Piece, Upstream, git};
+use crate::model::resolve::{Catalog, resolve_needs};
+use crate::store::contribution::{Change, Piece};
 use crate::store::registry::{Registry, tree_id};
 use crate::store::workspace::read_lock;
 
@@ -60,27 +60,6 @@ pub struct Args {
     open: bool,
 }
 
-/// What has become of a contribution.
-#[derive(Serialize)]
-struct StatusReport {
-    #[serde(flatten)]
-    contribution: ContributionReport,
-    /// `waits`, `merged` or `anew`.
-    state: &'static str,
-}
-
-impl crate::ui::Report for StatusReport {
-    fn text(&self) -> String {
-        let words = match self.state {
-            "merged" => "is merged",
-            "waits" => "waits for its review",
-            _ => "is to be made anew: forum publish",
-        };
-        let version = self.contribution.version.as_deref().unwrap_or_default();
-        format!("{} {version} {words}\n{}", self.contribution.id, self.contribution.text())
-    }
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -99,7 +78,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let version = manifest.component.version.clone();
     let branch = format!("contribute/{id}-{version}");
     if args.status {
-        return status(context, &taken, &way, (&id, &version, &branch));
+        return standing::tell(context, &taken, &way, (&id, &version, &branch));
     }
     let mut last: Option<Checked> = None;
     let sent = contribute::contribute(context, &way, &id, &branch, &mut |registry, at| {
@@ -155,9 +134,20 @@ fn way(context: &Context, taken: &Taken, args: &Args) -> Result<Way> {
     Way::new(context, &taken.root, &taken.file, args.fork.as_deref(), mode)
 }
 
-/// What publishing changes in this state of the registry.
-fn decide(context: &Context, taken: &Taken, registry: &Registry, checked: &Checked, at: Timestamp) -> Result<Decision> {
-    let Some(manifest) = &checked.manifest else { return Ok(Decision::Stopped(checked.clone().into())) };
+/// What publishing adds to the index.
+pub(super) struct Planned {
+    id: ComponentId,
+    record: VersionRecord,
+    card: Card,
+    document: IndexDocument,
+}
+
+/// Holds the version against what the registry has; `None` where it has just this already, or there is no manifest.
+///
+/// # Errors
+/// [`Code::Exists`] for a version that is there or was removed, [`Code::NoSolution`] for what it needs.
+pub(super) fn plan(taken: &Taken, registry: &Registry, checked: &Checked, at: Timestamp) -> Result<Option<Planned>> {
+    let Some(manifest) = &checked.manifest else { return Ok(None) };
     let id: ComponentId = format!("{}/{}", manifest.component.owner, manifest.component.name).parse()?;
     let card = bytes_of(&taken.files, MANIFEST_FILE).and_then(Card::of_manifest).unwrap_or_default();
     let record = VersionRecord {
@@ -169,13 +159,18 @@ fn decide(context: &Context, taken: &Taken, registry: &Registry, checked: &Check
         dependencies: manifest.dependencies.clone(),
         source: taken.source.clone(),
     };
-    let old = registry.index(&id)?;
-    if let Some(there) = old.as_ref().and_then(|index| index.record(&record.version)) {
-        if there.tree == record.tree && there.checksum == record.checksum {
-            return Ok(Decision::There);
+    if let Some(index) = registry.index(&id)? {
+        let exists = |why: String| {
+            let failure = Failure::new(Code::Exists, format!("{id} {} {why}", record.version));
+            failure.hint(format!("raise `version` in {}", taken.manifest()))
+        };
+        if let Some(notice) = index.removed.get(&record.version) {
+            return Err(exists(format!("was removed for good: {}", notice.reason)).into());
         }
-        let failure = Failure::new(Code::Exists, format!("{id} {} is published already, with other content", record.version));
-        return Err(failure.hint(format!("raise `version` in {}/{MANIFEST_FILE}", taken.place)).into());
+        if let Some(there) = index.record(&record.version) {
+            let same = there.tree == record.tree && there.checksum == record.checksum;
+            return if same { Ok(None) } else { Err(exists("is published already, with other content".to_owned()).into()) };
+        }
     }
     let mut document = match registry.index_bytes(&id)? {
         Some(bytes) => IndexDocument::parse(&id, &bytes)?,
@@ -185,9 +180,17 @@ fn decide(context: &Context, taken: &Taken, registry: &Registry, checked: &Check
     if document.read()?.newest().is_some_and(|newest| newest.version == record.version) {
         document.set_card(&card);
     }
-    let index = document.read()?;
-    let wish = Wish { id: id.clone(), requirement: format!("={}", record.version).parse()? };
-    resolve(&WithCandidate { registry, index: Rc::new(index) }, &[wish], &BTreeMap::new())?;
+    let index = Rc::new(document.read()?);
+    resolve_needs(&WithCandidate { registry, index }, &id, &record.version, &taken.manifest())?;
+    Ok(Some(Planned { id, record, card, document }))
+}
+
+/// What publishing changes in this state of the registry.
+fn decide(context: &Context, taken: &Taken, registry: &Registry, checked: &Checked, at: Timestamp) -> Result<Decision> {
+    if checked.manifest.is_none() {
+        return Ok(Decision::Stopped(checked.clone().into()));
+    }
+    let Some(Planned { id, record, card, document }) = plan(taken, registry, checked, at)? else { return Ok(Decision::There) };
     let (known, new) = publisher(registry, &taken.file, id.owner())?;
     let mut change = Change::new();
     change.insert(format!("components/{id}").parse()?, Piece::Directory(taken.files.clone()));
@@ -233,32 +236,4 @@ fn say(context: &Context, taken: &Taken, checked: &Checked, sent: &Sent, (id, ve
         ui.say(&format!("{id} {version} waits in {} on the branch {branch}", sent.remote));
         ui.say(if sent.link.is_some() { "open its pull request:" } else { "open a pull request of that branch onto main" });
     }
-}
-
-/// What has become of it, told by the remote alone.
-fn status(context: &Context, taken: &Taken, way: &Way, (id, version, branch): (&ComponentId, &str, &str)) -> Result<Outcome> {
-    let registry = way.open(context, vec![IdOrName::Id(id.clone())])?;
-    let tree = tree_id(&taken.files)?;
-    let index = registry.index(id)?;
-    let on_main = index.as_ref().and_then(|index| index.record(&version.parse().ok()?)).map(|record| record.tree);
-    let Some((repository, _)) = registry.tip() else { return Err(Failure::new(Code::Internal, "the registry has no repository").into()) };
-    let upstream = Upstream::new(git(&context.store)?, repository, &context.store);
-    let seen = upstream.look(way.remote(), &format!("refs/heads/{branch}"))?;
-    let state = match (on_main, seen.branch) {
-        (Some(there), _) if there == tree => "merged",
-        (None, Some(_)) => "waits",
-        _ => "anew",
-    };
-    let sent = Sent {
-        commit: seen.branch.map(|oid| oid.to_string()),
-        remote: contribute::shown(way.remote()),
-        link: if state == "waits" { contribute::link(way, branch) } else { None },
-        pushed: seen.branch.is_some(),
-        already: state == "merged",
-    };
-    let mut contribution = ContributionReport::new(id, Some(version.to_owned()), branch, sent);
-    contribution.tree = Some(tree.to_string());
-    contribution.checksum = Some(checksum(&taken.files).to_string());
-    context.ui.report("publish", &StatusReport { contribution, state });
-    Ok(Outcome::Done)
 }

@@ -4,7 +4,8 @@ use anyhow::Result;
 use semver::Version;
 
 use super::Outcome;
-use super::contribute::{self, Decision, Destination, Proposal, author, publisher, require_owner};
+use super::contribute::{self, Decision, Destination, Proposal, require_owner};
+use super::contributor::{author, publisher};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::model::id::{ComponentId, IdOrName};
@@ -98,7 +99,7 @@ pub fn yank(context: &Context, args: &Yank) -> Result<Outcome> {
             &format!("{verb} {id} {version}\n\n{}", args.reason.as_deref().unwrap_or_default()),
         )
     })?;
-    let what = format!("the yank of {id} {version}");
+    let what = format!("{} {id} {version}", if args.undo { "taking back the yank of" } else { "the yank of" });
     Ok(args.destination.finish(context, "registry yank", &what, (&id, Some(version.to_string()), &branch), sent))
 }
 

@@ -33,9 +33,20 @@ impl Forge {
     #[must_use]
     pub fn of(address: &Address) -> Option<Self> {
         let host = address.host()?;
+        // Hosts that take ssh at the port of https, for networks that let nothing else out.
+        let host = match host.as_str() {
+            "ssh.github.com" => "github.com".to_owned(),
+            "altssh.gitlab.com" => "gitlab.com".to_owned(),
+            "altssh.bitbucket.org" => "bitbucket.org".to_owned(),
+            _ => host,
+        };
         let kind = kind_of(&host)?;
         let (path, port) = address.path_and_port()?;
         let path = path.trim_matches('/').trim_end_matches(".git").to_owned();
+        // Bitbucket Server has other pages than the cloud.
+        if kind == Kind::Bitbucket && (path.starts_with("scm/") || path.contains("/scm/") || port == Some(7999)) {
+            return None;
+        }
         if kind == Kind::Azure {
             return azure(&host, &path);
         }
@@ -160,7 +171,26 @@ mod tests {
         ] {
             assert_eq!(forge(address).pull_request(BRANCH, None), page, "{address}");
         }
-        assert_eq!(Forge::of(&Address::parse("https://git.example/x.git").expect("an address")), None);
+        let unknown = [
+            "https://git.example/x.git",
+            "https://bitbucket.kommun.example/scm/proj/kommun.git",
+            "https://bitbucket.kommun.example/bitbucket/scm/proj/kommun.git",
+            "ssh://git@bitbucket.kommun.example:7999/proj/kommun.git",
+        ];
+        for address in unknown {
+            assert_eq!(Forge::of(&Address::parse(address).expect("an address")), None, "{address}");
+        }
+    }
+
+    #[test]
+    fn ssh_at_the_port_of_https_leads_to_the_same_page() {
+        for (other, plain) in [
+            ("ssh://git@ssh.github.com:443/org/kommun.git", "https://github.com/org/kommun.git"),
+            ("ssh://git@altssh.gitlab.com:443/org/kommun.git", "https://gitlab.com/org/kommun.git"),
+            ("ssh://git@altssh.bitbucket.org:443/org/kommun.git", "https://bitbucket.org/org/kommun.git"),
+        ] {
+            assert_eq!(forge(other), forge(plain), "{other}");
+        }
     }
 
     #[test]

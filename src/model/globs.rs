@@ -25,6 +25,12 @@ impl Globs {
         let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
         ends.into_iter().any(|end| self.0.is_match(&path[..end]))
     }
+
+    /// Whether some pattern fits whatever may lie in a directory.
+    #[must_use]
+    pub fn fit_all_below(&self, directory: &str) -> bool {
+        self.fit(&format!("{}/.", directory.trim_end_matches('/')))
+    }
 }
 
 fn glob(pattern: &str) -> Result<Glob, String> {

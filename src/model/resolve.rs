@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 use anyhow::Result;
 use pubgrub::{Dependencies, DependencyProvider, DerivationTree, External, Map, PackageResolutionStatistics, PubGrubError, Ranges};
-use semver::{Version, VersionReq};
+use semver::{Comparator, Op, Version, VersionReq};
 
 use super::id::ComponentId;
 use super::index::{IndexFile, VersionRecord, VersionState};
@@ -56,9 +56,35 @@ pub type Resolution = BTreeMap<ComponentId, Chosen>;
 /// # Errors
 /// [`Code::NotFound`] for a wish that the registry does not have, [`Code::NoSolution`] with the reason in sentences.
 pub fn resolve(catalog: &dyn Catalog, wishes: &[Wish], locked: &BTreeMap<ComponentId, Version>) -> Result<Resolution> {
+    resolve_as(catalog, Asked { wishes, by: "forum.toml", hint: None }, locked)
+}
+
+/// Whether what a version needs can be had together; `manifest` is where its needs stand.
+///
+/// # Errors
+/// As [`resolve`]; what is said speaks of the version and its needs.
+pub fn resolve_needs(catalog: &dyn Catalog, id: &ComponentId, version: &Version, manifest: &str) -> Result<Resolution> {
+    let Version { major, minor, patch, pre, .. } = version.clone();
+    let exactly = VersionReq { comparators: vec![Comparator { op: Op::Exact, major, minor: Some(minor), patch: Some(patch), pre }] };
+    let wishes = [Wish { id: id.clone(), requirement: exactly }];
+    let hint = format!("change [dependencies] in {manifest}");
+    resolve_as(catalog, Asked { wishes: &wishes, by: "", hint: Some(&hint) }, &BTreeMap::new())
+}
+
+/// Who asks for what, and what to do where it cannot be had.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    wishes: &'a [Wish],
+    /// Where the wishes stand; empty where they are nobody's, and go without saying.
+    by: &'a str,
+    hint: Option<&'a str>,
+}
+
+fn resolve_as(catalog: &dyn Catalog, asked: Asked<'_>, locked: &BTreeMap<ComponentId, Version>) -> Result<Resolution> {
+    let wishes = asked.wishes;
     let provider = Provider {
         catalog,
-        wishes,
+        asked,
         locked,
         met: RefCell::default(),
         numbers: RefCell::default(),
@@ -140,7 +166,7 @@ type Tried = (usize, usize);
 
 struct Provider<'a> {
     catalog: &'a dyn Catalog,
-    wishes: &'a [Wish],
+    asked: Asked<'a>,
     locked: &'a BTreeMap<ComponentId, Version>,
     met: RefCell<Vec<Rc<Met>>>,
     numbers: RefCell<HashMap<Rc<ComponentId>, usize>>,
@@ -288,15 +314,17 @@ impl Provider<'_> {
             }
         }
         let message = format!("the requirements cannot be satisfied together: {}", sentences.join("; "));
-        Failure::new(Code::NoSolution, message).hint("ask for another version: forum fetch OWNER/NAME@REQUIREMENT")
+        let failure = Failure::new(Code::NoSolution, message);
+        failure.hint(self.asked.hint.unwrap_or("ask for another version: forum fetch OWNER/NAME@REQUIREMENT"))
     }
 
     /// `(who, requirement)` for each version of `requirer` that needs `id`.
     fn demands(&self, requirer: Package, id: &ComponentId) -> Vec<(String, String)> {
         match requirer {
+            Package::Wishes if self.asked.by.is_empty() => Vec::new(),
             Package::Wishes => {
-                let mine = self.wishes.iter().filter(|wish| wish.id == *id);
-                mine.map(|wish| ("forum.toml".to_owned(), wish.requirement.to_string())).collect()
+                let mine = self.asked.wishes.iter().filter(|wish| wish.id == *id);
+                mine.map(|wish| (self.asked.by.to_owned(), wish.requirement.to_string())).collect()
             }
             Package::Component(number) => {
                 let other = self.met(number);
@@ -350,7 +378,7 @@ impl DependencyProvider for Provider<'_> {
     fn get_dependencies(&self, package: &Package, version: &usize) -> Result<Dependencies<Package, Ranges<usize>, String>, Infallible> {
         let need = |number: usize, requirement: &VersionReq| (Package::Component(number), self.met(number).range(requirement));
         let Package::Component(number) = package else {
-            let wishes = self.wishes.iter().map(|wish| need(self.number(&wish.id), &wish.requirement));
+            let wishes = self.asked.wishes.iter().map(|wish| need(self.number(&wish.id), &wish.requirement));
             return Ok(Dependencies::Available(wishes.collect()));
         };
         let met = self.met(*number);

@@ -30,13 +30,16 @@ pub struct Contribution {
     pub commit: Oid,
     /// Its time.
     pub at: Timestamp,
+    /// The link that the server printed when it took it.
+    pub link: Option<String>,
 }
 
 impl Contribution {
     fn parse(line: &str) -> Option<Self> {
         let mut words = line.trim().split(' ');
         let (main, commit) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        Some(Self { main, commit, at: Timestamp::from_second(words.next()?.parse().ok()?).ok()? })
+        let at = Timestamp::from_second(words.next()?.parse().ok()?).ok()?;
+        Some(Self { main, commit, at, link: words.next().map(str::to_owned) })
     }
 }
 
@@ -110,8 +113,9 @@ impl Memory {
     /// When it cannot be written.
     pub fn remember_contribution(&self, branch: &str, contribution: &Contribution) -> Result<()> {
         let path = self.folder.join("contributions").join(file_name_of(branch));
-        let Contribution { main, commit, at } = contribution;
-        write_atomic(&path, format!("{main} {commit} {}\n", at.as_second()).as_bytes(), Readers::Owner).map(drop)
+        let Contribution { main, commit, at, link } = contribution;
+        let link = link.as_ref().map(|link| format!(" {link}")).unwrap_or_default();
+        write_atomic(&path, format!("{main} {commit} {}{link}\n", at.as_second()).as_bytes(), Readers::Owner).map(drop)
     }
 
     /// Compares the digests of an index file with those seen before, and remembers new ones.

@@ -4,7 +4,8 @@
 //! difference; what is changed or untracked is its bytes on the disk, and is named. Ignored files do not exist. Outside
 //! of a repository the walk of the `ignore` crate gives the same. Links are not followed, and nothing is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -13,11 +14,13 @@ use git2::{ObjectType, Repository};
 use super::fs::dir::{Dir, Kind};
 use super::transport::local::{Change, Local};
 use super::transport::system::Git;
+use super::workspace::root_of;
 use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::address::without_credentials;
 use crate::model::content::ContentFile;
 use crate::model::digest::FileMode;
+use crate::model::globs::Globs;
 use crate::model::index::Source;
 use crate::model::path::RelPath;
 use crate::model::registry_state::{Obstacle, Trouble};
@@ -44,6 +47,15 @@ pub struct Snapshot {
     pub source_note: Option<String>,
 }
 
+/// What a submodule is called, and a repository that git does not track.
+const REPOSITORIES: [&str; 2] = ["is a submodule", "is a Git repository of its own"];
+
+/// Tells from what a directory holds what of it the component leaves out.
+pub type LeavesOut<'a> = &'a dyn Fn(&[ContentFile], &[Obstacle]) -> Result<Globs>;
+
+/// What lies below a directory, by the bytes of its path.
+type Origins = BTreeMap<Vec<u8>, Origin>;
+
 /// Where the bytes of a file come from.
 enum Origin {
     Blob(git2::Oid, FileMode),
@@ -54,8 +66,8 @@ enum Origin {
 /// Takes the snapshot of `directory`. Without git, a directory in a repository is refused rather than misread.
 ///
 /// # Errors
-/// Where the directory or its repository cannot be read.
-pub fn take(directory: &Path, git: Option<&Git>) -> Result<Snapshot> {
+/// Where the directory or its repository cannot be read, and those of `leaves_out`.
+pub fn take(directory: &Path, git: Option<&Git>, leaves_out: LeavesOut<'_>) -> Result<Snapshot> {
     let dir = Dir::open(directory)?;
     let local = git.map(|git| Local::find(git, directory)).transpose()?.flatten();
     let open = |local: &Local| Repository::open(&local.top).with_context(|| format!("reading the repository {}", local.top.display()));
@@ -65,29 +77,59 @@ pub fn take(directory: &Path, git: Option<&Git>) -> Result<Snapshot> {
             Failure::new(Code::Usage, format!("{} lies in a Git repository, and git 2.36 or newer is not there", directory.display()));
         return Err(failure.hint("install git, and leave FORUM_GIT unset").into());
     }
+    let head = local.as_ref().map(Local::head).transpose()?.flatten();
     let mut snapshot = Snapshot::default();
     let origins = match local.as_ref().zip(repository.as_ref()) {
-        Some((local, repository)) => committed(local, repository, &mut snapshot)?,
+        Some((local, repository)) => committed(local, repository, head.as_deref(), &mut snapshot)?,
         None => found(directory)?,
     };
     if origins.len() > MOST_FILES {
         fail!(Code::UnsafeContent, "{} holds more than {MOST_FILES} files", directory.display());
     }
-    for (path, origin) in origins {
-        if OURS.iter().any(|ours| path == *ours || path.strip_prefix(ours).is_some_and(|rest| rest.starts_with('/'))) {
-            continue;
-        }
+    for (path, origin) in origins.into_iter().filter(|(path, _)| !is_ours(path)) {
         match read(&dir, repository.as_ref(), &path, &origin)? {
             Ok(file) => snapshot.files.push(file),
-            Err((trouble, why)) => snapshot.obstacles.push(Obstacle { path, trouble, why }),
+            Err((trouble, why)) => snapshot.obstacles.push(Obstacle { path: shown(&path), trouble, why }),
         }
     }
-    snapshot.files.sort_by(|a, b| a.path.as_str().as_bytes().cmp(b.path.as_str().as_bytes()));
+    let excluded = leaves_out(&snapshot.files, &snapshot.obstacles)?;
+    snapshot.leave_out(&excluded);
+    if let Some(local) = &local {
+        tell_source(local, head, &mut snapshot)?;
+    }
     Ok(snapshot)
 }
 
+impl Snapshot {
+    /// Drops what the component leaves out, of what is not committed too: it is never published.
+    fn leave_out(&mut self, excluded: &Globs) {
+        let is_repository = |one: &Obstacle| REPOSITORIES.contains(&one.why.as_str());
+        let fits = |one: &Obstacle| excluded.fit(&one.path) || (is_repository(one) && excluded.fit_all_below(&one.path));
+        let gone: BTreeSet<_> = self.obstacles.iter().filter(|one| fits(one)).map(|one| one.path.clone()).collect();
+        self.files.retain(|file| !excluded.fit(file.path.as_str()));
+        self.obstacles.retain(|one| !gone.contains(&one.path));
+        self.uncommitted.retain(|(path, _)| !gone.contains(path) && !excluded.fit(path));
+    }
+}
+
+/// Whether a path is one of forum's own files, or lies below one.
+fn is_ours(path: &[u8]) -> bool {
+    OURS.iter().any(|ours| path.strip_prefix(ours.as_bytes()).is_some_and(|rest| rest.is_empty() || rest[0] == b'/'))
+}
+
+/// A path for people: what is not UTF-8 in it stands as `\xe5`, so that two paths never look alike.
+fn shown(path: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in path.utf8_chunks() {
+        text += chunk.valid();
+        text.extend(chunk.invalid().iter().flat_map(|byte| byte.escape_ascii()).map(char::from));
+    }
+    text
+}
+
 /// Reads one file, or says why it cannot be published.
-fn read(dir: &Dir, repository: Option<&Repository>, path: &str, origin: &Origin) -> Result<Result<ContentFile, (Trouble, String)>> {
+fn read(dir: &Dir, repository: Option<&Repository>, path: &[u8], origin: &Origin) -> Result<Result<ContentFile, (Trouble, String)>> {
+    let Ok(path) = std::str::from_utf8(path) else { return Ok(Err((Trouble::Name, "is not UTF-8".to_owned()))) };
     if let Origin::Never(why) = origin {
         return Ok(Err((Trouble::Kind, (*why).to_owned())));
     }
@@ -114,49 +156,39 @@ fn read(dir: &Dir, repository: Option<&Repository>, path: &str, origin: &Origin)
 }
 
 /// In a repository: the last commit, and on top of it what git calls changed.
-fn committed(local: &Local, repository: &Repository, snapshot: &mut Snapshot) -> Result<BTreeMap<String, Origin>> {
-    let mut origins = BTreeMap::new();
-    let head = local.head()?;
-    if let Some(head) = &head {
+fn committed(local: &Local, repository: &Repository, head: Option<&str>, snapshot: &mut Snapshot) -> Result<Origins> {
+    let mut origins = Origins::new();
+    if let Some(head) = head {
         blobs(repository, head, &local.prefix, &mut origins)?;
     }
-    let below = |path: &str| match local.prefix.as_str() {
-        "" => Some(path.to_owned()),
-        prefix => path.strip_prefix(prefix)?.strip_prefix('/').map(str::to_owned),
+    let below = |path: &[u8]| match local.prefix.as_bytes() {
+        b"" => Some(path.to_owned()),
+        prefix => path.strip_prefix(prefix)?.strip_prefix(b"/").map(<[u8]>::to_owned),
     };
     for (path, change) in local.changes()? {
         let Some(path) = below(&path).filter(|path| !path.is_empty()) else { continue };
-        let word = match change {
-            Change::Deleted => {
-                origins.remove(&path);
-                "deleted"
-            }
-            Change::Unmerged => {
-                origins.insert(path.clone(), Origin::Never("is in the middle of a merge"));
-                "unmerged"
-            }
+        let (word, origin) = match change {
+            Change::Deleted => ("deleted", None),
+            Change::Unmerged => ("unmerged", Some(Origin::Never("is in the middle of a merge"))),
+            Change::Submodule => ("modified", Some(Origin::Never(REPOSITORIES[0]))),
             // A directory that git calls untracked as a whole is a repository of its own.
-            Change::Untracked if path.ends_with('/') => {
-                origins.insert(path.clone(), Origin::Never("is a Git repository of its own"));
-                "untracked"
-            }
-            Change::Untracked => {
-                origins.insert(path.clone(), Origin::Disk(None));
-                "untracked"
-            }
-            Change::Modified { executable } => {
-                origins.insert(path.clone(), Origin::Disk(Some(executable)));
-                "modified"
-            }
+            Change::Untracked if path.ends_with(b"/") => ("untracked", Some(Origin::Never(REPOSITORIES[1]))),
+            Change::Untracked => ("untracked", Some(Origin::Disk(None))),
+            Change::Modified { executable } => ("modified", Some(Origin::Disk(Some(executable)))),
         };
-        snapshot.uncommitted.push((path, word));
+        if !is_ours(&path) {
+            snapshot.uncommitted.push((shown(&path), word));
+        }
+        match origin {
+            Some(origin) => drop(origins.insert(path, origin)),
+            None => drop(origins.remove(&path)),
+        }
     }
-    tell_source(local, head, snapshot)?;
     Ok(origins)
 }
 
 /// The files of a commit below a prefix.
-fn blobs(repository: &Repository, head: &str, prefix: &str, origins: &mut BTreeMap<String, Origin>) -> Result<()> {
+fn blobs(repository: &Repository, head: &str, prefix: &str, origins: &mut Origins) -> Result<()> {
     let root = repository.find_commit(head.parse()?)?.tree()?;
     let tree = if prefix.is_empty() {
         root
@@ -166,18 +198,18 @@ fn blobs(repository: &Repository, head: &str, prefix: &str, origins: &mut BTreeM
             _ => return Ok(()),
         }
     };
-    let mut open = vec![(String::new(), tree)];
+    let mut open = vec![(Vec::new(), tree)];
     while let Some((above, tree)) = open.pop() {
         for entry in &tree {
-            let path = format!("{above}{}", String::from_utf8_lossy(entry.name_bytes()));
+            let path = [above.as_slice(), entry.name_bytes()].concat();
             let origin = match entry.filemode() {
                 0o040_000 => {
-                    open.push((format!("{path}/"), repository.find_tree(entry.id())?));
+                    open.push(([path.as_slice(), b"/"].concat(), repository.find_tree(entry.id())?));
                     continue;
                 }
                 0o100_755 => Origin::Blob(entry.id(), FileMode::Executable),
                 0o120_000 => Origin::Never("is a symbolic link"),
-                0o160_000 => Origin::Never("is a submodule"),
+                0o160_000 => Origin::Never(REPOSITORIES[0]),
                 _ => Origin::Blob(entry.id(), FileMode::Regular),
             };
             origins.insert(path, origin);
@@ -216,25 +248,24 @@ fn public_address(origin: &str) -> Option<String> {
     public.then(|| address.to_string())
 }
 
-/// Outside of a repository: what `.gitignore` files do not name.
-fn found(directory: &Path) -> Result<BTreeMap<String, Origin>> {
-    let mut origins = BTreeMap::new();
-    let mut walk = ignore::WalkBuilder::new(directory);
+/// Outside of a repository: what the `.gitignore` files from the workspace's directory downwards do not name.
+fn found(directory: &Path) -> Result<Origins> {
+    let mut origins = Origins::new();
+    let mut walk = ignore::WalkBuilder::new(root_of(directory));
     walk.standard_filters(false).git_ignore(true).require_git(false).parents(false).follow_links(false);
+    let wanted = directory.to_path_buf();
+    walk.filter_entry(move |entry| entry.path().starts_with(&wanted) || wanted.starts_with(entry.path()));
     for entry in walk.build() {
         let entry = entry.with_context(|| format!("reading {}", directory.display()))?;
         let Ok(below) = entry.path().strip_prefix(directory) else { continue };
-        let Some(parts) = below.iter().map(|part| part.to_str()).collect::<Option<Vec<_>>>() else {
-            origins.insert(below.to_string_lossy().into_owned(), Origin::Never("is not UTF-8"));
-            continue;
+        let parts: Vec<_> = below.iter().map(OsStr::as_encoded_bytes).collect();
+        let origin = match entry.file_type() {
+            Some(kind) if kind.is_dir() => continue,
+            Some(kind) if kind.is_file() => Origin::Disk(None),
+            Some(kind) if kind.is_symlink() => Origin::Never("is a symbolic link"),
+            _ => Origin::Never("is neither a file nor a directory"),
         };
-        let path = parts.join("/");
-        match entry.file_type() {
-            Some(kind) if kind.is_dir() => {}
-            Some(kind) if kind.is_file() => drop(origins.insert(path, Origin::Disk(None))),
-            Some(kind) if kind.is_symlink() => drop(origins.insert(path, Origin::Never("is a symbolic link"))),
-            _ => drop(origins.insert(path, Origin::Never("is neither a file nor a directory"))),
-        }
+        origins.insert(parts.join(&b'/'), origin);
         if origins.len() > MOST_FILES {
             break;
         }

@@ -33,6 +33,7 @@ mod places;
 #[cfg(unix)]
 mod prompts;
 mod publish;
+mod publish_edges;
 mod readme;
 mod registries;
 mod registry_check;

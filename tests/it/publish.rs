@@ -12,7 +12,7 @@ use crate::support::set_mode;
 use crate::support::{Files, contents, files, git_command, output, write_files};
 
 pub(crate) const ID: &str = "sundsvall/pupil-sync";
-const DIR: &str = "integrations/pupil-sync";
+pub(crate) const DIR: &str = "integrations/pupil-sync";
 const README: &str = "# Pupil sync\n\nReads pupils from the school system and writes them to the identity platform.\n\n## What it needs\n\nNothing beyond the platform.\n\n## How to adapt it\n\nChange the address in `process.json`.\n";
 
 /// What a municipality would publish.
@@ -61,11 +61,11 @@ impl World {
         world
     }
 
-    fn git(&self, args: &[&str]) -> String {
+    pub(crate) fn git(&self, args: &[&str]) -> String {
         git_in(&self.muni, args)
     }
 
-    fn at(&self) -> PathBuf {
+    pub(crate) fn at(&self) -> PathBuf {
         self.muni.join(DIR)
     }
 
@@ -84,19 +84,19 @@ impl World {
         self.sandbox.run(&self.muni, args)
     }
 
-    fn branches(&self) -> Vec<String> {
+    pub(crate) fn branches(&self) -> Vec<String> {
         let all = self.registry.git(&["for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads"]);
         all.lines().filter(|name| *name != "main").map(str::to_owned).collect()
     }
 
-    fn merge(&mut self, branch: &str) {
+    pub(crate) fn merge(&mut self, branch: &str) {
         let tip = self.registry.git(&["rev-parse", &format!("refs/heads/{branch}")]);
         self.registry.set_main(&tip);
     }
 }
 
 /// Runs git in a directory, which is made where it is missing.
-fn git_in(directory: &Path, args: &[&str]) -> String {
+pub(crate) fn git_in(directory: &Path, args: &[&str]) -> String {
     fs::create_dir_all(directory).unwrap();
     let mut command = git_command();
     command.current_dir(directory).args(args);
@@ -104,7 +104,7 @@ fn git_in(directory: &Path, args: &[&str]) -> String {
 }
 
 /// The files of a component on a branch, as git has them.
-fn published(world: &World, branch: &str, id: &str) -> Files {
+pub(crate) fn published(world: &World, branch: &str, id: &str) -> Files {
     let list = world.registry.git(&["ls-tree", "-r", "-z", &format!("refs/heads/{branch}:components/{id}")]);
     let row = |row: &str| {
         let (about, path) = row.split_once('\t').unwrap();
@@ -403,7 +403,7 @@ fn links_and_odd_names_are_findings() {
     assert!(world.branches().is_empty());
 }
 
-fn record(world: &World, branch: &str, path: &str) -> toml::Table {
+pub(crate) fn record(world: &World, branch: &str, path: &str) -> toml::Table {
     toml::from_str(&world.registry.git(&["show", &format!("refs/heads/{branch}:{path}")])).unwrap()
 }
 

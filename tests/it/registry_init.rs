@@ -142,3 +142,16 @@ fn a_mirror_is_a_registry_in_one_file() {
     let failed = sandbox.run(&workspace, &["registry", "mirror", mirror, "--registry", &other.url()]);
     assert!(failed.code != Some(0) && fs::read(mirror).unwrap() == before, "{failed}");
 }
+
+#[test]
+fn an_empty_directory_is_filled_where_it_stands() {
+    let sandbox = Sandbox::new();
+    let here = sandbox.directory("kommun");
+    let answer = sandbox.run(&here, &["registry", "init", ".", "--json"]).ok().json();
+    assert_eq!(answer["name"], "kommun");
+    assert_eq!(git(&["-C", here.to_str().unwrap(), "status", "--porcelain"]), "");
+    sandbox.run(&here, &["registry", "check", "."]).ok();
+    let before = contents(&here);
+    sandbox.run(&here, &["registry", "init", ".", "--json"]).fails(1, "occupied");
+    same_contents(&before, &here);
+}

@@ -54,6 +54,8 @@ impl Report for Started {
 /// [`Code::Usage`] for a name that is none, [`Code::Occupied`] where something is.
 pub(super) fn run(context: &Context, args: &Init) -> Result<Outcome> {
     let path = context.started_in.join(&args.directory);
+    // `.` has no name of its own.
+    let path = path.canonicalize().unwrap_or(path);
     let own = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let typed = args.name.clone().unwrap_or(own);
     let name: Name =

@@ -31,6 +31,10 @@ pub struct Mirrored {
 /// # Errors
 /// [`Code::InvalidRegistry`] for a folder or a bundle, and the transport's own.
 pub fn mirror(address: &Address, options: &Options, target: &Path) -> Result<Mirrored> {
+    if target.symlink_metadata().is_ok() && !bundle::is_bundle(target) {
+        let failure = Failure::new(Code::Exists, format!("{} is there already, and is no mirror", target.display()));
+        return Err(failure.hint("name another file, or remove it first").into());
+    }
     if let Some(path) = address.local_path() {
         if bundle::is_bundle(&path) {
             let failure = Failure::new(Code::InvalidRegistry, format!("{} is a mirror already", path.display()));

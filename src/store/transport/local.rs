@@ -26,6 +26,8 @@ pub enum Change {
         /// Whether git holds it to be executable on the disk.
         executable: bool,
     },
+    /// A submodule that is at another commit, or changed within.
+    Submodule,
     /// It is gone from the disk or from the index.
     Deleted,
     /// A merge left it to a person.
@@ -74,11 +76,11 @@ impl Local {
         Ok(Some(Self { top: PathBuf::from(top), prefix: prefix.trim_end_matches('/').to_owned(), ..local }))
     }
 
-    /// What differs below the directory from the last commit, by path in the repository.
+    /// What differs below the directory from the last commit, by path in the repository: bytes, as git has them.
     ///
     /// # Errors
     /// Where git fails.
-    pub fn changes(&self) -> Result<Vec<(String, Change)>> {
+    pub fn changes(&self) -> Result<Vec<(Vec<u8>, Change)>> {
         let output = self.expect(&[
             "status",
             "--porcelain=v2",
@@ -89,14 +91,8 @@ impl Local {
             "--",
             ".",
         ])?;
-        let mut found = Vec::new();
-        for record in output.stdout.split(|&byte| byte == 0).filter(|record| !record.is_empty()) {
-            let record = String::from_utf8_lossy(record);
-            if let Some((path, change)) = read_record(&record) {
-                found.push((path.to_owned(), change));
-            }
-        }
-        Ok(found)
+        let records = output.stdout.split(|&byte| byte == 0).filter_map(read_record);
+        Ok(records.map(|(path, change)| (path.to_owned(), change)).collect())
     }
 
     /// The last commit; `None` before the first.
@@ -163,20 +159,24 @@ impl Local {
 }
 
 /// One record of `git status --porcelain=v2 -z` (git-status(1), "Porcelain Format Version 2").
-fn read_record(record: &str) -> Option<(&str, Change)> {
-    let kind = record.get(..2)?;
-    match kind {
-        "? " => Some((&record[2..], Change::Untracked)),
-        "1 " => {
-            let mut fields = record.splitn(9, ' ');
+fn read_record(record: &[u8]) -> Option<(&[u8], Change)> {
+    let fields = |most: usize| record.splitn(most, |&byte| byte == b' ');
+    match record.get(..2)? {
+        b"? " => Some((&record[2..], Change::Untracked)),
+        b"1 " => {
+            let mut fields = fields(9);
             let states = fields.nth(1)?;
             let on_disk = fields.nth(3)?;
             let path = fields.nth(2)?;
-            // Whatever the index says: a path that is not on the disk would not be committed with the directory.
-            let change = if on_disk == "000000" { Change::Deleted } else { Change::Modified { executable: on_disk == "100755" } };
-            (states != "..").then_some((path, change))
+            let change = match on_disk {
+                // Whatever the index says: a path that is not on the disk would not be committed with the directory.
+                b"000000" => Change::Deleted,
+                b"160000" => Change::Submodule,
+                mode => Change::Modified { executable: mode == b"100755" },
+            };
+            (states != b"..").then_some((path, change))
         }
-        "u " => Some((record.splitn(11, ' ').nth(10)?, Change::Unmerged)),
+        b"u " => Some((fields(11).nth(10)?, Change::Unmerged)),
         _ => None,
     }
 }
@@ -192,6 +192,7 @@ mod tests {
             ("? a b.txt".to_owned(), "a b.txt", Change::Untracked),
             (format!("1 .M N... 100644 100644 100755 {ids} x/y z"), "x/y z", Change::Modified { executable: true }),
             (format!("1 .D N... 100644 100644 000000 {ids} gone"), "gone", Change::Deleted),
+            (format!("1 .M SC.. 160000 160000 160000 {ids} sub"), "sub", Change::Submodule),
             (format!("1 A. N... 000000 100644 100644 {ids} new"), "new", Change::Modified { executable: false }),
             (
                 format!("u UU N... 100644 100644 100644 100644 {ids} 3333333333333333333333333333333333333333 both"),
@@ -199,7 +200,7 @@ mod tests {
                 Change::Unmerged,
             ),
         ] {
-            assert_eq!(read_record(&record), Some((path, change)), "{record}");
+            assert_eq!(read_record(record.as_bytes()), Some((path.as_bytes(), change)), "{record}");
         }
     }
 }
