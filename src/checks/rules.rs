@@ -167,7 +167,7 @@ const RULES: &[Rule] = &[
         id: id::PATH_LENGTH,
         severity: Severity::Warning,
         what: "No path is longer than 180 bytes.",
-        why: "Windows stops at 260 characters for the whole path, the receiver's own directories included. From 240 bytes on a path is refused.",
+        why: "Windows stops at 260 characters for the whole path, the receiver's own directories included. Beyond 240 bytes a path is refused.",
         source: "Format: https://learn.microsoft.com/windows/win32/fileio/maximum-file-path-limitation.",
         mend: "shorten the names of the directories",
         waivable: true,
