@@ -5,7 +5,8 @@
 use std::ops::Range;
 
 use super::super::texts::{Piece, Style};
-use super::judge::{Verdict, judge};
+use super::connection;
+use super::judge::{Verdict, judge, judge_in_connection};
 use super::names::{Promise, promise};
 
 /// What is tried where it stands. The last word of a name is one of these, or ends in it.
@@ -64,13 +65,17 @@ pub(super) const NEAR: &[&str] = &[
 ];
 
 /// The longest value that is looked at.
-const MAX_VALUE: usize = 300;
+pub(super) const MAX_VALUE: usize = 300;
 
 /// What is given to the name around `hit`: the place of the value, and what to think of it.
 pub(super) fn at(piece: &Piece<'_>, hit: Range<usize>) -> Option<(Range<usize>, Verdict, Promise)> {
     let text = piece.text;
     let name = name_around(text, hit);
     let promise = promise(&text[name.clone()])?;
+    if let Some(value) = connection::value(piece, &name) {
+        let verdict = judge_in_connection(&text[value.clone()], promise);
+        return Some((value, verdict, promise));
+    }
     let value = value_behind(text, &name)?;
     let verdict = judge(&text[value.range.clone()], promise);
     let certain = match value.form {
@@ -157,7 +162,7 @@ fn value_behind(text: &str, name: &Range<usize>) -> Option<Value> {
 }
 
 /// Words that stand beside the password in the connection strings of databases and brokers.
-const COMPANIONS: [&str; 16] = [
+pub(super) const COMPANIONS: [&str; 16] = [
     "server=",
     "data source=",
     "datasource=",
