@@ -60,6 +60,9 @@ pub(super) const NEAR: &[&str] = &[
     "master-key",
     "function_key",
     "functionkey",
+    "functions-key",
+    "functions_key",
+    "functionskey",
     "client_key",
     "clientkey",
 ];
@@ -95,8 +98,11 @@ fn bare_is_literal(piece: &Piece<'_>, name: &Range<usize>, value: &Range<usize>)
     if in_connection_string(text, name, value) || (tight && matches!(before, Some('?' | '&'))) {
         return Some(true);
     }
+    // `<!-- Password=… -->`: nothing stands beside it.
+    let alone = text[..name.start].trim().is_empty() && text[value.end..].trim().is_empty();
     match piece.style {
         Style::Settings => Some(true),
+        Style::Value if tight && alone => Some(true),
         Style::Code | Style::Value if tight && (shouts || matches!(before, Some('-'))) => Some(true),
         Style::Prose => Some(false),
         _ => None,

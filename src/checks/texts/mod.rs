@@ -110,7 +110,7 @@ pub(super) fn walk(path: &str, text: &str, visit: &mut dyn FnMut(&Piece<'_>)) {
     let place = Place::whole();
     match ending.as_str() {
         "md" | "markdown" | "txt" | "adoc" | "rst" => plain::walk(&mut walk, text, &layer, &place, Style::Prose),
-        "env" | "ini" | "properties" | "toml" | "cfg" | "conf" | "reg" | "tfvars" => {
+        "env" | "ini" | "properties" | "toml" | "cfg" | "conf" | "reg" | "tfvars" | "http" | "rest" => {
             plain::walk(&mut walk, text, &layer, &place, Style::Settings);
         }
         "yaml" | "yml" => yaml::walk(&mut walk, text, &layer, &place, yaml::Pointers::Lead),
