@@ -14,10 +14,24 @@ pub(super) const ENDS: [&str; 8] = [".local", ".lan", ".intra", ".intranet", ".i
 const OF_PRODUCTS: [&str; 6] =
     ["cluster.local", "docker.internal", "google.internal", "containers.internal", "localhost.local", "localdomain.local"];
 
-/// The host whose name ends with the part of `text` at `hit`.
+const MESSAGE: &str = "names a host of an internal network";
+
+/// First labels of what is a name in a program.
+const OF_PROGRAMS: [&str; 10] = ["com", "org", "net", "io", "java", "javax", "sun", "se", "self", "this"];
+
+/// A longer part of a name is none.
+const MAX_HOST: usize = 120;
+
+fn of_host(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')
+}
+
+/// The host whose name has the part of `text` at `hit`: as its end, or within a domain that is public.
 pub(super) fn host(piece: &Piece<'_>, hit: &Range<usize>) -> Option<Hit> {
     let text = piece.text;
-    let of_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if let Some(range) = within(text, hit) {
+        return Some(Hit::new(id::INTERNAL_HOST, range, MESSAGE));
+    }
     if text[hit.end..].starts_with(|c: char| of_host(c) && c != '.')
         || text[hit.end..].trim_start_matches('.').starts_with(|c: char| c.is_ascii_alphanumeric())
     {
@@ -30,8 +44,8 @@ pub(super) fn host(piece: &Piece<'_>, hit: &Range<usize>) -> Option<Hit> {
     let lower = name.to_ascii_lowercase();
     // `Company.Product.Internal` and `org.apache.internal` are names in programs.
     let end = &text[hit.start + 1..];
-    let of_program = (end.starts_with(|c: char| c.is_ascii_uppercase()) && name != name.to_ascii_uppercase())
-        || matches!(labels[0], "com" | "org" | "net" | "io" | "java" | "javax" | "sun" | "se" | "self" | "this");
+    let of_program =
+        (end.starts_with(|c: char| c.is_ascii_uppercase()) && name != name.to_ascii_uppercase()) || OF_PROGRAMS.contains(&labels[0]);
     let before = &text[..start];
     let assigned = before.ends_with('=') && (piece.style != Style::Code || labels.len() >= 3);
     let pointed = before.ends_with("//") || before.ends_with("\\\\") || before.ends_with('@') || assigned;
@@ -43,7 +57,90 @@ pub(super) fn host(piece: &Piece<'_>, hit: &Range<usize>) -> Option<Hit> {
     let none = field || labels.iter().any(|label| label.is_empty()) || of_program || OF_PRODUCTS.iter().any(|end| lower.ends_with(end));
     let placeholder = shown.iter().any(|word| lower.starts_with(word)) || before.ends_with(['@', '/', '$', '}', '#']) && !pointed;
     (!none && telling && !placeholder && !text[hit.end..].starts_with(['(', '[']))
-        .then(|| Hit::new(id::INTERNAL_HOST, start..hit.end, "names a host of an internal network"))
+        .then(|| Hit::new(id::INTERNAL_HOST, start..hit.end, MESSAGE))
+}
+
+/// Ends of the domains of those who publish, and the usual ones.
+const TOPS: [&str; 11] = ["se", "nu", "no", "dk", "fi", "is", "de", "eu", "com", "net", "org"];
+
+/// `frends-01.intra.kommun.se`: the label at `hit` stands within a name of at least four.
+fn within(text: &str, hit: &Range<usize>) -> Option<Range<usize>> {
+    let behind = text[hit.end..].strip_prefix('.')?;
+    let length = behind.bytes().take(MAX_HOST).take_while(|byte| of_host(char::from(*byte))).count();
+    if length == MAX_HOST {
+        return None;
+    }
+    let end = hit.end + 1 + behind[..length].trim_end_matches(['.', '-', '_']).len();
+    let start = text[..hit.start].char_indices().rev().take(120).take_while(|(_, c)| of_host(*c)).last()?.0;
+    let name = &text[start..end];
+    let labels: Vec<&str> = name.split('.').collect();
+    let top = labels.last().is_some_and(|top| TOPS.contains(top));
+    let lower = !name[hit.start - start..].contains(|c: char| c.is_ascii_uppercase());
+    let shown = ["example", "exempel", "contoso", "domain."].iter().any(|word| name.contains(word));
+    let called = text[end..].starts_with(['(', '[', '=']) || text[..start].ends_with(['$', '}', '#']);
+    let real = labels.len() >= 4 && labels.iter().all(|label| !label.is_empty()) && !OF_PROGRAMS.contains(&labels[0]);
+    (top && lower && real && !shown && !called).then_some(start..end)
+}
+
+/// Schemes whose addresses name a host.
+const SCHEMES: [&str; 12] = ["http", "https", "ftp", "ftps", "sftp", "ssh", "smb", "cifs", "ldap", "ldaps", "tcp", "ws"];
+
+/// Numbered names that documentation and containers have.
+const NUMBERED: [&str; 24] = [
+    "host",
+    "hostname",
+    "server",
+    "servername",
+    "node",
+    "broker",
+    "kafka",
+    "zookeeper",
+    "example",
+    "exempel",
+    "test",
+    "demo",
+    "foo",
+    "bar",
+    "worker",
+    "master",
+    "replica",
+    "mongo",
+    "redis",
+    "rabbit",
+    "service",
+    "oauth",
+    "site",
+    "address",
+];
+
+/// `https://tfs01/x`: the host without a dot behind the `://` at `hit`. Only a number at its end tells it from a
+/// placeholder.
+pub(super) fn short(piece: &Piece<'_>, hit: &Range<usize>) -> Option<Hit> {
+    let text = piece.text;
+    let letters = |c: &char| c.is_ascii_alphabetic();
+    let scheme: String = text[..hit.start].chars().rev().take(6).take_while(letters).collect::<Vec<_>>().into_iter().rev().collect();
+    let rest = &text[hit.end..];
+    let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '`' | '<' | '>' | '\\' | '?' | ',' | ';' | ')');
+    let authority = &rest[..rest
+        .char_indices()
+        .take(200)
+        .find(|(_, c)| ends(*c))
+        .map_or_else(|| rest.char_indices().nth(200).map_or(rest.len(), |(at, _)| at), |(at, _)| at)];
+    let address = authority.rsplit_once('@').map_or(authority, |(_, address)| address);
+    let (name, port) = address.split_once(':').map_or((address, "0"), |(name, port)| (name, port));
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let word = stem.trim_end_matches(['-', '_']).to_ascii_lowercase();
+    let real = stem.len() < name.len()
+        && name.len() <= 63
+        && word.len() >= 2
+        && name.chars().all(|c| of_host(c) && c != '.')
+        && word.starts_with(|c: char| c.is_ascii_alphabetic())
+        && port.chars().all(|c| c.is_ascii_digit())
+        && !word.starts_with("my")
+        && !NUMBERED.contains(&word.as_str());
+    let start = hit.end + (authority.len() - address.len());
+    (real && SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)))
+        .then(|| Hit::new(id::INTERNAL_HOST, start..start + name.len(), MESSAGE))
 }
 
 /// The path that begins with the backslashes at `hit`: `\\server\share`, in code also with each of them doubled.
@@ -146,6 +243,7 @@ mod tests {
         walk("x.txt", text, &mut |piece| {
             let mut hits = Vec::new();
             hits.extend((0..piece.text.len()).filter(|at| piece.text.as_bytes()[*at].is_ascii_digit()).filter_map(|at| address(piece, at)));
+            hits.extend(piece.text.match_indices("://").filter_map(|(at, _)| short(piece, &(at..at + 3))));
             for end in ENDS {
                 hits.extend(piece.text.match_indices(end).filter_map(|(at, _)| host(piece, &(at..at + end.len()))));
             }
@@ -160,6 +258,12 @@ mod tests {
         for (text, rule, part) in [
             ("https://frends01.exempelkommun.local/api", "internal-host", "frends01.exempelkommun.local"),
             ("Server=sql01.exempelkommun.local;", "internal-host", "sql01.exempelkommun.local"),
+            ("https://tfs01/x", "internal-host", "tfs01"),
+            ("smb://fil01/x", "internal-host", "fil01"),
+            ("\"http://svc:x@srv-db2:8080\"", "internal-host", "srv-db2"),
+            ("on frends-01.intra.kommun.se:443", "internal-host", "frends-01.intra.kommun.se"),
+            ("https://api.corp.kommun.se/x", "internal-host", "api.corp.kommun.se"),
+            ("ldap.internal.exkom.se.", "internal-host", "ldap.internal.exkom.se"),
             ("see http://intranet.local.", "internal-host", "intranet.local"),
             ("\\\\fil01.exempelkommun.local\\bokning$\\x", "unc-path", "\\\\fil01.exempelkommun.local\\bokning$"),
             ("\"\\\\\\\\fil01\\\\delad\"", "unc-path", "\\\\\\\\fil01\\\\delad"),
@@ -178,6 +282,9 @@ mod tests {
             "192.168.0.1 10.0.0.0/8 10.0.0.1 version 10.4.3.2 1.10.2.3.4 172.32.1.1 110.1.2.3 10.300.1.1 10.1.2",
             "\\\\server\\share \\\\?\\C:\\x \\d+\\\\w+ C:\\\\temp\\\\x \\\\n\\\\t",
             "https://${host}.local https://kommun.se",
+            "https://server01/x http://host1:80 http://localhost:80 http://my-host2/ https://tfs/x s3://bucket01/x https://tfs01{x}/",
+            "https://tfs01.kommun.se/ tcp://mosquitto:1883 https://${host}1/ https://kommun1:port/ https://v2/",
+            "jdk.internal.net.http com.a.internal.b.com A.B.Internal.Se intra.kommun.se x.local.json.se( api.intra.example.com a.local.x",
         ] {
             assert_eq!(found(text), [], "{text}");
         }

@@ -167,7 +167,7 @@ const RULES: &[Rule] = &[
         id: id::PATH_LENGTH,
         severity: Severity::Warning,
         what: "No path is longer than 180 bytes.",
-        why: "Windows stops at 260 characters for the whole path, the receiver's own directories included. From 240 bytes on a path is refused.",
+        why: "Windows stops at 260 characters for the whole path, the receiver's own directories included. Beyond 240 bytes a path is refused.",
         source: "Format: https://learn.microsoft.com/windows/win32/fileio/maximum-file-path-limitation.",
         mend: "shorten the names of the directories",
         waivable: true,
@@ -319,7 +319,7 @@ const RULES: &[Rule] = &[
     Rule {
         id: id::INTERNAL_HOST,
         severity: Severity::Warning,
-        what: "No text names a host of an internal network (.local, .lan, .intra, .internal).",
+        what: "No text names a host of an internal network: srv01.kommun.local, srv01.intra.kommun.se, or without a domain as in https://srv01/.",
         why: "It tells an intruder where to go, and a receiver has no such host: it should be a variable.",
         source: "Law: offentlighets- och sekretesslagen (2009:400), chapter 18, section 8. Format: RFC 6762, appendix G.",
         mend: "put a variable or a reference such as #env.Name in its place",

@@ -17,6 +17,8 @@ enum Trigger {
     Secret(usize),
     /// The end of an internal host's name.
     Host,
+    /// The beginning of an address.
+    Address,
     /// The beginning of a UNC path.
     Unc,
     /// An e-mail address.
@@ -34,7 +36,11 @@ struct Words {
 
 static WORDS: LazyLock<Words> = LazyLock::new(|| {
     let secrets = secrets::triggers().map(|(word, index)| (word, Trigger::Secret(index)));
-    let all = secrets.chain(hosts::ENDS.map(|end| (end, Trigger::Host))).chain([("\\\\", Trigger::Unc), ("@", Trigger::Email)]);
+    let all = secrets.chain(hosts::ENDS.map(|end| (end, Trigger::Host))).chain([
+        ("\\\\", Trigger::Unc),
+        ("@", Trigger::Email),
+        ("://", Trigger::Address),
+    ]);
     let all = all.chain(persons::FIELDS.map(|name| (name, Trigger::PersonalData)));
     let (words, triggers): (Vec<&str>, Vec<Trigger>) = all.unzip();
     let automaton =
@@ -67,6 +73,7 @@ fn words(path: &str, piece: &Piece<'_>, found: &mut dyn FnMut(Hit)) {
     for word in words.automaton.find_overlapping_iter(piece.text) {
         match words.triggers[word.pattern().as_usize()] {
             Trigger::Host => hosts::host(piece, &word.range()).into_iter().for_each(&mut *found),
+            Trigger::Address => hosts::short(piece, &word.range()).into_iter().for_each(&mut *found),
             Trigger::Unc => hosts::unc(piece, &word.range()).into_iter().for_each(&mut *found),
             Trigger::PersonalData => persons::field(piece, &word.range()).into_iter().for_each(&mut *found),
             // Licences ask for the names of their authors.

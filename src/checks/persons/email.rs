@@ -145,6 +145,20 @@ const WORDS: &[&str] = &[
     "ftp",
     "sftp",
     "oss",
+    "prod",
+    "prd",
+    "stage",
+    "staging",
+    "qa",
+    "utv",
+    "tst",
+    "sys",
+    "job",
+    "batch",
+    "sync",
+    "robot",
+    "daemon",
+    "frends",
 ];
 
 /// Beginnings of words that a role has in its address; long enough that no name begins so.
@@ -295,11 +309,18 @@ pub(super) fn address(text: &str, at: usize) -> Option<(Range<usize>, Whose)> {
     let known = (top.len() == 2 && top.bytes().all(|byte| byte.is_ascii_alphabetic())) || DOMAINS.contains(&top);
     let nobodys = NOBODYS.iter().any(|one| lower == *one || lower.ends_with(&format!(".{one}")));
     // `https://user@host`, `git@host:path`: no mail.
-    let of_url = text[..start].ends_with("://") || text[at + 1 + domain.len()..].starts_with([':', '/']);
+    let of_url = in_userinfo(&text[..start]) || text[at + 1 + domain.len()..].starts_with([':', '/']);
     if local.is_empty() || !known || nobodys || of_url {
         return None;
     }
     whose(local).map(|whose| (start..at + 1 + domain.len(), whose))
+}
+
+/// Whether what stands before begins an address whose `@` divides a user from a host: `https://user:pass`.
+fn in_userinfo(before: &str) -> bool {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '<' | '>' | '?' | '#');
+    let from = before.char_indices().rev().take(200).find(|(_, c)| ends(*c));
+    from.is_some_and(|(at, c)| c == '/' && before[..at].ends_with(":/"))
 }
 
 fn whose(local: &str) -> Option<Whose> {
@@ -332,6 +353,8 @@ mod tests {
             "a.svensson@region.se",
             "åsa.öberg@kommun.se",
             "mailto:anna-karin.berg2@x.nu",
+            "see https://x.se/ anna.svensson@kommun.se",
+            "https://x.se/u/anna.svensson@kommun.se",
         ] {
             assert_eq!(of(text), Some(Whose::Person), "{text}");
         }
@@ -348,6 +371,11 @@ mod tests {
             "anna.svensson@example.com",
             "anna.svensson@sundsvall.example",
             "https://user.name@host.se/x",
+            "https://svc:anna.svensson@host.se",
+            "\"ftp://svc:x!anna.svensson@host.se/x\"",
+            "frends-prod@kommun.se",
+            "svc-anna@kommun.se",
+            "skola.prod2@kommun.se",
             "git@github.com:a/b",
             "id@odata.bind",
             "@Model.Name",

@@ -32,7 +32,7 @@ pub(super) fn number(bytes: &[u8], start: usize, end: usize) -> Option<(usize, N
     match (digits.len(), behind) {
         (6 | 8, Some(sign @ (b'-' | b'+'))) => {
             let last = bytes.get(end + 1..end + 5)?;
-            let whole = ends_alone(bytes, end + 5);
+            let whole = ends_alone(bytes, end + 5, true);
             (whole && (digits.len() == 6 || sign == b'-'))
                 .then(|| judge(digits, last, Some(sign)))
                 .flatten()
@@ -41,11 +41,11 @@ pub(super) fn number(bytes: &[u8], start: usize, end: usize) -> Option<(usize, N
         // An interim letter needs no sign: it divides by itself.
         (8, Some(letter)) if INTERIM.contains(&letter) => {
             let last = bytes.get(end..end + 4)?;
-            ends_alone(bytes, end + 4).then(|| judge(digits, last, None)).flatten().map(|number| (end + 4, number))
+            ends_alone(bytes, end + 4, true).then(|| judge(digits, last, None)).flatten().map(|number| (end + 4, number))
         }
         // Behind a sign, ten digits are rather the end of something else.
         (10, _) if start > 0 && matches!(bytes[start - 1], b'-' | b'+' | b'.') => None,
-        (10 | 12, _) if ends_alone(bytes, end) => {
+        (10 | 12, _) if ends_alone(bytes, end, digits.len() == 12) => {
             let (date, last) = digits.split_at(digits.len() - 4);
             let judged = judge(date, last, None)?;
             let bare = digits.len() == 10 && judged == Number::Personal;
@@ -57,17 +57,24 @@ pub(super) fn number(bytes: &[u8], start: usize, end: usize) -> Option<(usize, N
 
 /// Whether the digits are no part of a longer number, word, version or GUID.
 fn begins_alone(bytes: &[u8], start: usize) -> bool {
-    let before = |back: usize| start.checked_sub(back).map(|at| bytes[at]);
-    match before(1) {
-        None => true,
-        Some(b'-' | b'+' | b'.' | b':' | b'#') => !before(2).is_some_and(|byte| byte.is_ascii_hexdigit()),
-        Some(byte) => !byte.is_ascii_alphanumeric() && byte != b'_' && byte != b'%',
+    let Some(at) = start.checked_sub(1) else { return true };
+    match bytes[at] {
+        b'-' | b'+' | b'.' => !at.checked_sub(1).is_some_and(|before| bytes[before].is_ascii_hexdigit()),
+        // `12:`, `fe80:` are groups of a time or an address, `id:` is a name.
+        b':' | b'#' => {
+            let mut word = bytes[..at].iter().rev().take(40).take_while(|byte| byte.is_ascii_alphanumeric()).peekable();
+            word.peek().is_none() || !word.all(u8::is_ascii_hexdigit)
+        }
+        byte => !byte.is_ascii_alphanumeric() && byte != b'_' && byte != b'%',
     }
 }
 
-fn ends_alone(bytes: &[u8], end: usize) -> bool {
+/// Whether nothing goes on behind the digits. Where the form says much, a comma divides values; else it may be that of
+/// a decimal.
+fn ends_alone(bytes: &[u8], end: usize, telling: bool) -> bool {
     match bytes.get(end) {
         None => true,
+        Some(b',') if telling => true,
         Some(b'-' | b'.' | b':' | b',') => !bytes.get(end + 1).is_some_and(u8::is_ascii_digit),
         Some(byte) => !byte.is_ascii_alphanumeric() && *byte != b'_',
     }
@@ -100,7 +107,9 @@ fn judge(date: &[u8], last: &[u8], sign: Option<u8>) -> Option<Number> {
     if !real || !luhn(&checked) {
         return None;
     }
-    let test = last[0].is_ascii_digit() && centuries.iter().any(|century| is_test(century + year, month, day, number));
+    // Short forms do not tell the century, and people write those of the nineteenth with `-` as well.
+    let listed = if date.len() == 8 { centuries } else { &[1800, 1900, 2000] };
+    let test = last[0].is_ascii_digit() && listed.iter().any(|century| is_test(century + year, month, day, number));
     Some(if test { Number::Test } else { Number::Personal })
 }
 
@@ -220,6 +229,14 @@ mod tests {
             for around in ["§", "x §.", "(§)", "\"§\"", "pnr=§;", "/elev/§/x", "§-", " §,", "åä §åä"] {
                 assert_eq!(all(&around.replace('§', &text)), [(text.clone(), kind)], "{around}");
             }
+            if kind == Number::Personal {
+                for around in ["1,§,5", "x,§,5", "id:§", "personid:§", "§,5;", "elev1:§", "id#§"] {
+                    assert_eq!(all(&around.replace('§', &text)), [(text.clone(), kind)], "{around}");
+                }
+            }
+            for around in ["12:§", "fe80:§", "4#§", "§:5", "1,5.§"] {
+                assert_eq!(all(&around.replace('§', &text)), [], "{around}");
+            }
             for around in ["1§", "§1", "a§", "§a", "_§", "4-§", "1.§", "§.5", "0a1b-§", "%§"] {
                 assert_eq!(all(&around.replace('§', &text)), [], "{around}");
             }
@@ -249,6 +266,7 @@ mod tests {
             "950312-0000",
             "192.168.0.1",
             "55667788-9012",
+            "0,9503121270,5",
         ] {
             assert!(all(text).iter().all(|(_, number)| *number == Number::Possible), "{text}: {:?}", all(text));
         }
@@ -262,6 +280,11 @@ mod tests {
         for text in ["20100101-2382", "201001012382", "100101-2382", "1001012382"] {
             assert_eq!(all(text), [(text.to_owned(), Number::Test)]);
         }
+        // Listed as of 1890.
+        for text in ["900101-9802", "9001019802", "900101+9802", "18900101-9802", "189001019802"] {
+            assert_eq!(all(text), [(text.to_owned(), Number::Test)]);
+        }
+        assert_eq!(all("19900101-9802"), [("19900101-9802".to_owned(), Number::Personal)]);
         assert_eq!(all("18950312-1270").first().map(|(_, number)| *number), Some(Number::Personal));
     }
 

@@ -5,7 +5,8 @@
 use std::ops::Range;
 
 use super::super::texts::{Piece, Style};
-use super::judge::{Verdict, judge};
+use super::connection;
+use super::judge::{Verdict, judge, judge_in_connection};
 use super::names::{Promise, promise};
 
 /// What is tried where it stands. The last word of a name is one of these, or ends in it.
@@ -59,18 +60,25 @@ pub(super) const NEAR: &[&str] = &[
     "master-key",
     "function_key",
     "functionkey",
+    "functions-key",
+    "functions_key",
+    "functionskey",
     "client_key",
     "clientkey",
 ];
 
 /// The longest value that is looked at.
-const MAX_VALUE: usize = 300;
+pub(super) const MAX_VALUE: usize = 300;
 
 /// What is given to the name around `hit`: the place of the value, and what to think of it.
 pub(super) fn at(piece: &Piece<'_>, hit: Range<usize>) -> Option<(Range<usize>, Verdict, Promise)> {
     let text = piece.text;
     let name = name_around(text, hit);
     let promise = promise(&text[name.clone()])?;
+    if let Some(value) = connection::value(piece, &name) {
+        let verdict = judge_in_connection(&text[value.clone()], promise);
+        return Some((value, verdict, promise));
+    }
     let value = value_behind(text, &name)?;
     let verdict = judge(&text[value.range.clone()], promise);
     let certain = match value.form {
@@ -90,8 +98,11 @@ fn bare_is_literal(piece: &Piece<'_>, name: &Range<usize>, value: &Range<usize>)
     if in_connection_string(text, name, value) || (tight && matches!(before, Some('?' | '&'))) {
         return Some(true);
     }
+    // `<!-- Password=… -->`: nothing stands beside it.
+    let alone = text[..name.start].trim().is_empty() && text[value.end..].trim().is_empty();
     match piece.style {
         Style::Settings => Some(true),
+        Style::Value if tight && alone => Some(true),
         Style::Code | Style::Value if tight && (shouts || matches!(before, Some('-'))) => Some(true),
         Style::Prose => Some(false),
         _ => None,
@@ -157,7 +168,7 @@ fn value_behind(text: &str, name: &Range<usize>) -> Option<Value> {
 }
 
 /// Words that stand beside the password in the connection strings of databases and brokers.
-const COMPANIONS: [&str; 16] = [
+pub(super) const COMPANIONS: [&str; 16] = [
     "server=",
     "data source=",
     "datasource=",

@@ -174,6 +174,16 @@ pub(super) fn judge(value: &str, promise: Promise) -> Verdict {
     }
 }
 
+/// What to think of a value in a connection string, where it may hold blanks.
+pub(super) fn judge_in_connection(value: &str, promise: Promise) -> Verdict {
+    let word = |part: &str| part.chars().all(char::is_alphabetic) || part.chars().all(|c| c.is_ascii_digit());
+    if !value.contains(char::is_whitespace) {
+        return judge(value, promise);
+    }
+    // A sentence says where the password is.
+    if value.split_whitespace().all(word) { Verdict::Harmless } else { judge(&value.replace(char::is_whitespace, "-"), promise) }
+}
+
 fn password(value: &str) -> Verdict {
     let length = value.chars().count();
     let letters = value.chars().all(char::is_alphabetic);

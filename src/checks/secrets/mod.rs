@@ -2,6 +2,7 @@
 
 mod assignment;
 mod base64;
+mod connection;
 mod judge;
 mod names;
 mod tokens;

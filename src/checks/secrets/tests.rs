@@ -70,6 +70,12 @@ fn passwords_are_found_however_they_are_written() {
         ("a.config", r#"<add name="x" connectionString="Data Source=db01;Initial Catalog=x;User ID=app;Password=§" />"#),
         ("a.config", r#"<add key="SmtpPassword" value="§"/>"#),
         ("a.xml", "<password>§</password>"),
+        ("a.xml", "<x><name>password</name><value>§</value></x>"),
+        ("a.xml", "<x>\n<!-- Password=§ -->\n</x>"),
+        ("a.yaml", "a: {password: §}\n"),
+        ("a.yaml", "- {name: DB_PASSWORD, value: §}\n"),
+        ("a.yaml", "? password\n: §\n"),
+        ("a.json", r#"{"x": "a: {password: §}"}"#),
         ("a.yaml", "database:\n  password: §\n"),
         ("a.yaml", "env:\n  - name: DB_PASSWORD\n    value: '§'\n"),
         ("a.env", "DB_PASSWORD=§\n"),
@@ -93,11 +99,70 @@ fn passwords_are_found_however_they_are_written() {
 }
 
 #[test]
+fn a_password_in_a_connection_string_ends_with_its_part() {
+    let redis = "Zk3vQ9tB7mN2xR8wL1zYc4uHd6sFgA0eP2iKoM5nQ8r=";
+    for password in [
+        "Gr7(kvast-Blomma92",
+        "Gr7)kvast-Blomma92",
+        "Gr7,kvast",
+        "Gr7=kvast=",
+        "Gr7|kvast",
+        "Gr7[kvast",
+        "Gr7{kvast",
+        "Gr7! kvast 92",
+        redis,
+    ] {
+        for (path, text) in [
+            ("a.json", r#"{"c": "Server=db;User Id=svc;Password=§;Database=x"}"#),
+            ("a.json", r#"{"c": "Server=db;User Id=svc;Pwd=§"}"#),
+            ("a.config", "<add name='x' connectionString='Data Source=db01;User ID=app;Password=§;' />"),
+            ("a.cs", "var c = \"Server=db;User Id=svc;Password=§;Database=x\";\n"),
+            ("a.yaml", "c: Server=db;User Id=svc;Password=§;Database=x\n"),
+        ] {
+            let found = errors(path, &text.replace('§', password));
+            assert!(found.iter().any(|one| one == password), "{path}: {password}: {found:?}");
+        }
+    }
+    for text in [
+        r#"{"ConnectionStrings": {"Redis": "x.redis.cache.windows.net:6380,password=§,ssl=True"}}"#,
+        r#"{"Redis": "x.redis.cache.windows.net:6380,password=§,abortConnect=False"}"#,
+    ] {
+        assert_eq!(errors("a.json", &text.replace('§', redis)), [redis], "{text}");
+    }
+    for text in ["redis://:Gr7kvastBlomma92@x.kommun.se:6379/0\n", "https://:Gr7kvast-Blomma92@x.kommun.se/\n"] {
+        assert_eq!(errors("a.md", text).len(), 1, "{text}");
+    }
+}
+
+#[test]
+fn what_stands_for_a_password_in_a_connection_string_is_silent() {
+    for (path, text) in [
+        ("a.json", r#"{"c": "Server=db;User Id=svc;Password={password};Database=x", "d": "Server=db;Uid=x;Pwd=[password]"}"#),
+        ("a.json", r#"{"c": "Server=db;User Id=svc;Password=ask the team of 12;Database=x"}"#),
+        ("a.json", r#"{"c": "Server=db;User Id=svc;Password=your password here 1;Database=x"}"#),
+        ("a.json", r#"{"c": "x.redis.cache.windows.net:6380,password=#env.Redis.Password,ssl=True"}"#),
+        ("a.xml", "<!-- Password=xxx --><!-- Password={pw1} --><!-- password = get(x1) --><name>Anna</name><value>Gr7-kvast</value>"),
+        ("a.http", "GET {{host}}/x\nOcp-Apim-Subscription-Key: {{key}}\nx-functions-key: <key>\nAuthorization: Bearer {{token}}\n"),
+        ("a.yaml", "a: {password: {{password}}, token: $TOKEN1, secret: {name: x, key: password}}\n"),
+        ("a.json", r#"{"c": "user = GetUser(); password = read(x9); password = rows[3]; go()"}"#),
+        ("a.cs", "user = GetUser(); password = read9(x); var t = 1;\n"),
+        ("a.cs", "user=GetUser();password=row[\"Pw9\"].Text;\n"),
+        ("a.py", "connect(host, password=get_pw(x9), ssl=True)\nconnect(host, password=pw9, ssl=True)\n"),
+        ("a.md", "https://:8080 http://:@x.se redis://:password@host:6379 redis://:$PASSWORD@redis.kommun.se\n"),
+    ] {
+        assert_eq!(errors(path, text), [""; 0], "{path}: {text}");
+    }
+}
+
+#[test]
 fn tokens_are_found_by_their_names() {
     for (path, text) in [
         ("a.json", r#"{"bookingApiKey": {"Value": "§", "IsSecret": false}}"#),
         ("a.json", r#"{"Ocp-Apim-Subscription-Key": "§"}"#),
         ("a.yaml", "clientSecret: §\n"),
+        ("a.json", r#"{"x-functions-key": "§"}"#),
+        ("a.http", "GET https://api.kommun.se/x\nOcp-Apim-Subscription-Key: §\n"),
+        ("a.http", "GET https://api.kommun.se/x\nx-functions-key: §\n"),
         ("a.cs", "request.Headers.Add(\"X-Api-Key\", \"§\");\n"),
         ("a.js", "const apiKey = '§';\n"),
         ("a.txt", "https://api.kommun.se/x?api_key=§&y=1\n"),

@@ -300,7 +300,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         rule: id::SECRET_PASSWORD,
         what: "a password in an address",
         near: &["://"],
-        pattern: r#"[A-Za-z][A-Za-z0-9+.-]{1,30}://([^\s/:@"'<>?#]{1,80}:[^\s/@"'<>?#]{1,120}@[^\s/:?#"'<>]+)"#,
+        pattern: r#"[A-Za-z][A-Za-z0-9+.-]{1,30}://([^\s/:@"'<>?#]{0,80}:[^\s/@"'<>?#]{1,120}@[^\s/:?#"'<>]+)"#,
         judge: Judge::Address,
         yes: concat!("postgres://app:Vinterdag", "-2024!@db.kommun.se/skola"),
         no: "mongodb://foo:bar@localhost",

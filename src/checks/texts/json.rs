@@ -8,7 +8,7 @@ use super::place::{Decoder, Layer, Place, Step, Way};
 use super::{Style, Walk, plain};
 
 /// How deep arrays and objects may stand in each other, those around the string included; below, the text is plain.
-const MAX_DEPTH: usize = 200;
+pub(super) const MAX_DEPTH: usize = 200;
 
 /// Whether the bytes after `{` or `[` could be of JSON. `{{`, `[section]` and blocks of code are not.
 pub(super) fn may_follow(rest: &[u8]) -> bool {

@@ -4,6 +4,7 @@
 //! never fail: a file that breaks its own format is no reason to look away, so what one cannot read as structure is
 //! given out as plain text. What a reader gives out are [`Piece`]s, each once.
 
+mod flow;
 mod json;
 mod place;
 mod plain;
@@ -13,7 +14,7 @@ mod yaml;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use place::{Layer, Place, Way};
+use place::{Layer, Place, Step, Way};
 
 /// How many texts may stand in each other.
 const MAX_NESTING: usize = 24;
@@ -109,7 +110,7 @@ pub(super) fn walk(path: &str, text: &str, visit: &mut dyn FnMut(&Piece<'_>)) {
     let place = Place::whole();
     match ending.as_str() {
         "md" | "markdown" | "txt" | "adoc" | "rst" => plain::walk(&mut walk, text, &layer, &place, Style::Prose),
-        "env" | "ini" | "properties" | "toml" | "cfg" | "conf" | "reg" | "tfvars" => {
+        "env" | "ini" | "properties" | "toml" | "cfg" | "conf" | "reg" | "tfvars" | "http" | "rest" => {
             plain::walk(&mut walk, text, &layer, &place, Style::Settings);
         }
         "yaml" | "yml" => yaml::walk(&mut walk, text, &layer, &place, yaml::Pointers::Lead),
@@ -151,6 +152,7 @@ impl Walk<'_> {
                 let outermost = layer.up.is_none();
                 yaml::walk(self, text, layer, place, if outermost { yaml::Pointers::Lead } else { yaml::Pointers::Stop });
             }
+            Look::Flow => flow::walk(self, text, layer, &place.then(Step::Name(""))),
             Look::Plain => plain::walk(self, text, layer, place, otherwise),
         }
         self.nesting -= 1;
@@ -172,6 +174,8 @@ enum Look {
     Json,
     Xml,
     Yaml,
+    /// A mapping in braces, with plain keys.
+    Flow,
     Plain,
 }
 
@@ -180,6 +184,7 @@ impl Look {
         let trimmed = without_comments(text);
         match trimmed.as_bytes() {
             [b'{' | b'[', rest @ ..] if json::may_follow(rest) => Self::Json,
+            [b'{', ..] if flow::looks_like(trimmed) => Self::Flow,
             // A string that is a string again.
             [b'"', .., b'"'] if trimmed.len() > 8 && trimmed[1..].contains("\\\"") => Self::Json,
             [b'<', b'a'..=b'z' | b'A'..=b'Z' | b'?' | b'!', ..] => Self::Xml,

@@ -71,11 +71,27 @@ fn values_are_named_by_what_stands_beside_them() {
         ("a.config", "<setting name=\"DB_PASSWORD\" serializeAs=\"String\">\n<value>secret-word</value></setting>"),
         ("a.xml", "<property name='DB_PASSWORD'>secret-word</property>"),
         ("a.plist", "<dict><key>DB_PASSWORD</key>\n<string>secret-word</string></dict>"),
+        ("a.xml", "<x><name>DB_PASSWORD</name>\n<value>secret-word</value></x>"),
+        ("a.xml", "<x><Name>DB_PASSWORD</Name><Type>x</Type><Value>secret-word</Value></x>"),
+        ("web.xml", "<x><param-name>DB_PASSWORD</param-name><param-value>secret-word</param-value></x>"),
         ("a.yaml", "env:\n  - name: DB_PASSWORD\n    value: secret-word\n"),
         ("a.yaml", "env:\n- name: OTHER\n  value: x\n- name: DB_PASSWORD\n  value: 'secret-word'\n"),
         ("a.yaml", "DB_PASSWORD: secret-word # old\n"),
         ("a.yaml", "DB_PASSWORD: >-\n  secret-word\n"),
         ("a.yaml", "x: {\"DB_PASSWORD\": \"secret-word\"}\n"),
+        ("a.yaml", "x: {DB_PASSWORD: secret-word}\n"),
+        ("a.yaml", "x: {a: 1, 'DB_PASSWORD': secret-word , b: 2}\n"),
+        ("a.yaml", "x: {a: [1, {b: {{c}}, DB_PASSWORD: secret-word}]}\n"),
+        ("a.yaml", "x: {a: {{b}}/c,\n  # note\n  DB_PASSWORD: !!str secret-word}\n"),
+        ("a.yaml", "- {name: DB_PASSWORD, value: secret-word}\n"),
+        ("a.yaml", "- [x, DB_PASSWORD: secret-word]\n"),
+        ("a.yaml", "x:\n  ? DB_PASSWORD\n  : secret-word\n"),
+        ("a.yaml", "? \"DB_PASSWORD\"\n: 'secret-word'\n"),
+        ("a.json", r#"{"x": "a: {DB_PASSWORD: secret-word}"}"#),
+        ("a.json", r#"{"x": "{DB_PASSWORD: secret-word}"}"#),
+        ("a.json", r#"{"x": "- {name: DB_PASSWORD, value: secret-word}"}"#),
+        ("a.json", r#"{"x": "a: 1\nb: {DB_PASSWORD: secret-word}\n"}"#),
+        ("a.json", r#"{"x": "? DB_PASSWORD\n: secret-word\n"}"#),
     ] {
         let one = find(path, text, "secret-word");
         assert_eq!((one.name.as_deref(), one.written.as_str()), (Some("DB_PASSWORD"), "secret-word"), "{text}");
@@ -95,6 +111,27 @@ fn yaml_has_pointers_and_decodes_its_strings() {
     ] {
         let one = find("x.yaml", text, wanted);
         assert_eq!((one.pointer.as_deref(), one.written.as_str()), (Some(pointer), written));
+    }
+}
+
+#[test]
+fn flow_collections_have_pointers_and_torn_ones_hide_nothing() {
+    for (text, pointer) in [
+        ("a: {b: [x, {c: secret-word}]}\n", "/a/b/1/c"),
+        ("a: [{\"b\":\"secret-word\"}]\n", "/a/0/b"),
+        ("- {b: 'secret-word', c: d}\n", "/0/b"),
+        ("? a\n: b: secret-word\n", "/a"),
+    ] {
+        let found = given("x.yaml", text);
+        let one = found.iter().find(|one| one.text.contains("secret-word")).expect(text);
+        assert_eq!(one.pointer.as_deref(), Some(pointer), "{text}");
+    }
+    for text in ["a: {b: 'x, c: secret-word}\n", "a: {b: c]} secret-word\n", "a: [b}, secret-word]\n", "a: {\"b: secret-word\n"] {
+        assert!(given("x.yaml", text).iter().any(|one| one.text.contains("secret-word")), "{text}");
+    }
+    // Blocks of a program are none.
+    for text in ["{ return x: y; }", "{{a: b}}", "{a: f(b)}", "{ x => y }", "{note}: see there"] {
+        assert!(given("x.json", &serde_json::json!({ "k": text }).to_string()).iter().any(|one| one.text == text), "{text}");
     }
 }
 

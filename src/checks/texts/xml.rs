@@ -35,7 +35,8 @@ struct Reader<'r, 'v> {
     at: usize,
     /// What the text that follows is called: the element around it.
     element: Cow<'r, str>,
-    /// What `name` or `key` of an element before it said: `<setting name="…"><value>`, `<key>…</key><string>`.
+    /// What `name` or `key` of an element before it said: `<setting name="…"><value>`, `<key>…</key><string>`,
+    /// `<name>…</name><value>`.
     named: Cow<'r, str>,
 }
 
@@ -48,9 +49,11 @@ impl<'r> Reader<'r, '_> {
             return;
         }
         let start = range.start + (raw.len() - raw.trim_start().len());
-        let name = if matches!(self.element.as_ref(), "value" | "string") { self.named.clone() } else { self.element.clone() };
+        let is = |names: &[&str]| names.iter().any(|name| self.element.eq_ignore_ascii_case(name));
+        let names = is(&["key", "name", "param-name"]);
+        let name = if is(&["value", "string", "param-value"]) { self.named.clone() } else { self.element.clone() };
         self.decoded(trimmed, start, &name, place);
-        if self.element == "key" {
+        if names {
             self.named = unescape(trimmed, start).0;
         }
     }

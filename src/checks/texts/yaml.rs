@@ -1,6 +1,7 @@
 //! YAML line by line: keys, scalars of all five kinds, comments. Enough to know what a value is called, to decode it,
 //! and to say where it stands; never a reason to refuse a file.
 
+use super::flow;
 use super::json::unescape;
 use super::place::{Decoder, Layer, Place, Step, Way};
 use super::{Style, Walk};
@@ -15,10 +16,14 @@ pub(super) enum Pointers {
 /// Whether a text of several lines begins as YAML does.
 pub(super) fn looks_like(text: &str) -> bool {
     if !text.contains('\n') {
-        return false;
+        // One line says enough only where braces stand in it: `a: {b: c}`.
+        let rest = text.strip_prefix("- ").unwrap_or_else(|| split_key(text).map_or("", |(_, length)| &text[length..]));
+        return flow::looks_like(rest);
     }
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let mut first = lines.take(4).map(|line| line == "---" || line.starts_with("- ") || split_key(line).is_some());
+    let mut first = lines.take(4).map(|line| {
+        line == "---" || line.starts_with("- ") || line.starts_with("? ") || line.starts_with(": ") || split_key(line).is_some()
+    });
     first.next() == Some(true) && first.next() == Some(true)
 }
 
@@ -83,6 +88,15 @@ impl<'r> Reader<'r, '_> {
             column += 1 + (rest.len() - rest.trim_ascii_start().len());
         }
         let rest = &line[column..];
+        if let Some(name) = explicit_key(rest) {
+            let at = rest.find(name).unwrap_or_default();
+            return self.key(name, start + column + at, column);
+        }
+        if rest.starts_with(": ") && self.stack.iter().any(|open| open.column == column && matches!(open.entry, Entry::Key { .. })) {
+            self.close(column, false);
+            let blanks = rest[1..].len() - rest[1..].trim_ascii_start().len();
+            return self.scalar(start + column + 1 + blanks, end, column + 1);
+        }
         let Some((name, length)) = split_key(rest) else {
             self.close(column, true);
             return self.scalar(start + column, end, column);
@@ -127,6 +141,14 @@ impl<'r> Reader<'r, '_> {
         placed(&self.stack, self.place, &mut |place| walk.give(text, style, layer, start, place));
     }
 
+    fn flow(&mut self, start: usize, end: usize) {
+        let (layer, walk) = (self.layer, &mut *self.walk);
+        let text = &self.text[start..end];
+        placed(&self.stack, self.place, &mut |place| {
+            flow::walk(walk, text, &Layer { up: Some(layer), way: Way::Part(start) }, place);
+        });
+    }
+
     fn string(&mut self, text: &str, way: &Way) {
         let (layer, walk) = (self.layer, &mut *self.walk);
         placed(&self.stack, self.place, &mut |place| walk.string(text, way.clone(), layer, place));
@@ -148,9 +170,8 @@ impl<'r> Reader<'r, '_> {
             [quote @ (b'"' | b'\''), ..] => self.quoted(start, *quote),
             [b'{' | b'[', ..] if !rest.starts_with("{{") => {
                 let end = self.flow_end(start);
-                self.at = self.at.max((self.line_end(end) + 1).min(self.text.len() + 1));
-                let text = &self.text[start..end];
-                self.string(text, &Way::Part(start));
+                self.flow(start, end);
+                self.rest(end);
             }
             _ => self.plain(start, start + rest.len(), column),
         }
@@ -234,17 +255,21 @@ impl<'r> Reader<'r, '_> {
             }
         };
         let raw = &self.text[start + 1..end];
-        self.at = self.at.max(self.line_end(end) + 1);
-        if quote == b'"' {
-            let (text, way) = unescape(raw, start + 1);
-            return self.string(&text, &way);
-        }
-        let mut decoder = Decoder::new(raw, start + 1);
-        for at in memchr::memmem::find_iter(raw.as_bytes(), b"''") {
-            decoder.replace(at, at + 2, "'");
-        }
-        let (text, way) = decoder.finish();
+        let (text, way) = if quote == b'"' { unescape(raw, start + 1) } else { flow::single(raw, start + 1) };
         self.string(&text, &way);
+        self.rest((end + 1).min(self.text.len()));
+    }
+
+    /// What stands on the line behind a scalar or collection that ends at `end`: a comment, as a rule.
+    fn rest(&mut self, end: usize) {
+        let line_end = self.line_end(end);
+        self.at = self.at.max(line_end + 1);
+        let rest = &self.text[end..line_end];
+        let trimmed = rest.trim_ascii();
+        if !trimmed.is_empty() {
+            let style = if trimmed.starts_with('#') { Style::Prose } else { Style::Code };
+            self.give(trimmed, end + (rest.len() - rest.trim_ascii_start().len()), style);
+        }
     }
 
     /// Where the brackets that open at `start` are closed; else the end of the line.
@@ -280,6 +305,13 @@ fn placed(stack: &[Open<'_>], place: &Place<'_>, give: &mut dyn FnMut(&Place<'_>
             placed(inner, &place.then(step), give);
         }
     }
+}
+
+/// The key behind `? `, whose value stands behind `: ` on a line of its own.
+fn explicit_key(line: &str) -> Option<&str> {
+    let name = line.strip_prefix("? ")?.trim_ascii();
+    let name = name.strip_prefix(['"', '\'']).and_then(|rest| rest.strip_suffix(['"', '\''])).unwrap_or(name);
+    (!name.is_empty() && name.len() <= 120 && !name.starts_with(['{', '[', '|', '>', '-']) && !name.contains(": ")).then_some(name)
 }
 
 /// The key that a line begins with, and the length up to behind its colon.
