@@ -27,6 +27,10 @@ pub(super) fn check(candidate: &Candidate<'_>, source: &Source<'_>, findings: &m
         }
         Ok(_) => {}
     }
+    let left = candidate.files.iter().filter(|file| is_licence_text(file.path.as_str()) && is_placeholder(&file.bytes));
+    findings.extend(left.map(|file| {
+        Finding::new(id::LICENCE_TEXT, "the text of the licence is not there, only the lines that it replaces").at(file.path.as_str())
+    }));
     if !candidate.files.iter().any(|file| is_licence_text(file.path.as_str())) {
         findings.push(
             Finding::new(id::LICENCE_TEXT, "the text of the licence is not there")
@@ -34,6 +38,11 @@ pub(super) fn check(candidate: &Candidate<'_>, source: &Source<'_>, findings: &m
                 .line(source.line("component", "license")),
         );
     }
+}
+
+/// Whether the file is what `forum new` writes in the place of the text.
+fn is_placeholder(bytes: &[u8]) -> bool {
+    bytes.len() < 1000 && String::from_utf8_lossy(bytes).contains("Put the text of the licence in the place of these lines")
 }
 
 /// The names that licence texts go by: at the top, or in the directory of REUSE.
@@ -51,6 +60,13 @@ pub(super) fn is_licence_text(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_placeholder_is_no_text() {
+        let written = "SPDX-License-Identifier: EUPL-1.2\n\nPut the text of the licence in the place of these lines: https://spdx.org/\n";
+        assert!(is_placeholder(written.as_bytes()));
+        assert!(!is_placeholder(b"EUPL-1.2\n") && !is_placeholder((written.to_owned() + &"text ".repeat(300)).as_bytes()));
+    }
 
     #[test]
     fn licence_texts_are_known_by_their_names() {

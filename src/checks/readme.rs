@@ -51,6 +51,13 @@ const ADAPT: &[&str] = &[
     "adaptez",
 ];
 
+/// What the README that `forum new` writes asks for: standing there, it has not been answered.
+const PROMPTS: [(&str, &str); 3] = [
+    ("Say here in a few sentences what it is:", "what it is"),
+    ("Platform and version, packages, environment variables, access to which systems.", "what it needs"),
+    ("What is asked for when it is fetched, and where to change the rest.", "how to adapt it"),
+];
+
 /// Checks the README.
 pub(super) fn check(candidate: &Candidate<'_>, findings: &mut Vec<Finding>) {
     let names = ["readme.md", "readme.txt", "readme", "readme.adoc", "readme.rst"];
@@ -77,7 +84,8 @@ fn missing(text: &str) -> Vec<&'static str> {
         beginnings.iter().any(begins)
     };
     let questions = [(words >= LEAST_WORDS, "what it is"), (says(NEEDS), "what it needs"), (says(ADAPT), "how to adapt it")];
-    questions.into_iter().filter(|(answered, _)| !answered).map(|(_, question)| question).collect()
+    let asked = |question: &str| PROMPTS.iter().any(|(prompt, of)| *of == question && text.contains(prompt));
+    questions.into_iter().filter(|(answered, question)| !answered || asked(question)).map(|(_, question)| question).collect()
 }
 
 #[cfg(test)]
@@ -88,6 +96,11 @@ mod tests {
     fn a_readme_answers_three_questions() {
         let english = "# Sync\n\nReads pupils from the school system and writes them to the identity platform.\n\n## What it needs\n\nNothing.\n\n## How to adapt it\n\nChange the address.\n";
         assert_eq!(missing(english), [""; 0]);
+        let prompts = PROMPTS.map(|(prompt, _)| prompt);
+        let template =
+            format!("# Sync\n\n{} x to y.\n\n## What it needs\n\n{}\n\n## How to adapt it\n\n{}\n", prompts[0], prompts[1], prompts[2]);
+        assert_eq!(missing(&template), ["what it is", "what it needs", "how to adapt it"]);
+        assert_eq!(missing(&(english.to_owned() + prompts[2])), ["how to adapt it"]);
         let swedish = "# Elever\n\nLäser elever ur skolans system och skriver dem till katalogen varje natt, utan att någon gör något.\n\n## Förutsättningar\n\nFrends 5.7.\n\n## Anpassa\n";
         assert_eq!(missing(swedish), [""; 0]);
         assert_eq!(missing("# version 1\n"), ["what it is", "what it needs", "how to adapt it"]);

@@ -185,3 +185,13 @@ fn every_rule_is_explained() {
     let hint = sandbox.run(&workspace, &["explain", "secret-pasword"]).exits(1);
     assert!(hint.both().contains("forum explain secret-password"), "{hint}");
 }
+
+#[test]
+fn what_new_writes_is_not_ready() {
+    let sandbox = Sandbox::new();
+    let workspace = sandbox.workspace("first", "https://forum.example/kommun.git");
+    sandbox.run(&workspace, &["new", "pupil-sync"]).ok();
+    let answer = sandbox.run(&workspace, &["check", "pupil-sync", "--json"]).exits(3).json();
+    let of = |rule: &str| answer["findings"].as_array().unwrap().iter().filter(|finding| finding["rule"] == rule).count();
+    assert_eq!((of("readme-content"), of("licence-text")), (1, 1), "{answer}");
+}
