@@ -45,4 +45,5 @@ mod servers;
 mod update;
 mod update_answers;
 mod update_faults;
+mod update_names;
 mod variables;
