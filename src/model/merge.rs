@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::written::normalise;
+
 pub mod renames;
 
 /// A file as one side has it.
@@ -126,8 +128,17 @@ impl Outcome {
 
 impl File<'_> {
     /// A mode that a file system does not keep is no change.
+    fn same_mode(self, other: Self) -> bool {
+        self.executable.zip(other.executable).is_none_or(|(a, b)| a == b)
+    }
+
     fn same(self, other: Self) -> bool {
-        self.bytes == other.bytes && self.executable.zip(other.executable).is_none_or(|(a, b)| a == b)
+        self.bytes == other.bytes && self.same_mode(other)
+    }
+
+    /// The same but for line ends: an editor, or git on Windows, changes them by itself.
+    fn alike(self, other: Self) -> bool {
+        self.same_mode(other) && (self.bytes == other.bytes || normalise(self.bytes) == normalise(other.bytes))
     }
 }
 
@@ -138,7 +149,7 @@ pub fn merge_mode(base: Option<bool>, ours: Option<bool>, theirs: Option<bool>) 
     if changed { ours } else { theirs.or(ours) }.unwrap_or_default()
 }
 
-/// The table. [`Side::Other`] of base or theirs cannot be: it counts as absent.
+/// The table. Line ends of ours alone are no change of ours; those of theirs may be meant. [`Side::Other`] of base or theirs cannot be: it counts as absent.
 #[must_use]
 pub fn decide(base: Side<'_>, ours: Side<'_>, theirs: Side<'_>) -> Decision {
     let file = |side| if let Side::File(file) = side { Some(file) } else { None };
@@ -146,20 +157,20 @@ pub fn decide(base: Side<'_>, ours: Side<'_>, theirs: Side<'_>) -> Decision {
         (None, Side::Absent, None) => Decision::Same,
         (None, _, None) => Decision::Ours(Change::Added),
         (None, Side::Absent, Some(_)) => Decision::Theirs(Change::Added),
-        (None, Side::File(ours), Some(theirs)) if ours.bytes == theirs.bytes => Decision::Alike,
+        (None, Side::File(ours), Some(theirs)) if normalise(ours.bytes) == normalise(theirs.bytes) => Decision::Alike,
         (None, _, Some(_)) => Decision::Conflict(Conflict::BothAdded),
         (Some(_), Side::Absent, None) => Decision::Alike,
-        (Some(base), Side::Absent, Some(theirs)) if theirs.same(base) => Decision::Ours(Change::Removed),
+        (Some(base), Side::Absent, Some(theirs)) if theirs.alike(base) => Decision::Ours(Change::Removed),
         (Some(_), Side::Absent, Some(_)) => Decision::Conflict(Conflict::DeletedHere),
-        (Some(base), Side::File(ours), None) if ours.same(base) => Decision::Theirs(Change::Removed),
+        (Some(base), Side::File(ours), None) if ours.alike(base) => Decision::Theirs(Change::Removed),
         (Some(_), _, None) => Decision::Conflict(Conflict::DeletedUpstream),
         (Some(base), Side::Other, Some(theirs)) if theirs.same(base) => Decision::Ours(Change::Modified),
         (Some(_), Side::Other, Some(_)) => Decision::Conflict(Conflict::BothModified),
-        (Some(base), Side::File(ours), Some(theirs)) => match (ours.same(base), theirs.same(base)) {
+        (Some(base), Side::File(ours), Some(theirs)) => match (ours.alike(base), theirs.same(base)) {
             (true, true) => Decision::Same,
             (false, true) => Decision::Ours(Change::Modified),
             (true, false) => Decision::Theirs(Change::Modified),
-            (false, false) if ours.same(theirs) => Decision::Alike,
+            (false, false) if ours.alike(theirs) => Decision::Alike,
             (false, false) => Decision::Both,
         },
     }
@@ -227,6 +238,24 @@ mod tests {
             (one, two, three, Decision::Both),
             (one, file("1", true), two, Decision::Both),
             (one, two, two, Decision::Alike),
+        ] {
+            assert_eq!(decide(base, ours, theirs), want, "{base:?} {ours:?} {theirs:?}");
+        }
+    }
+
+    #[test]
+    fn line_ends_of_ours_are_no_change() {
+        let (lf, crlf, other) = (file("1\n", false), file("1\r\n", false), file("2\n", false));
+        for (base, ours, theirs, want) in [
+            (lf, crlf, lf, Decision::Same),
+            (crlf, lf, crlf, Decision::Same),
+            (lf, crlf, Side::Absent, Decision::Theirs(Change::Removed)),
+            (lf, Side::Absent, crlf, Decision::Ours(Change::Removed)),
+            (lf, crlf, other, Decision::Theirs(Change::Modified)),
+            (lf, lf, crlf, Decision::Theirs(Change::Modified)),
+            (other, crlf, lf, Decision::Alike),
+            (Side::Absent, crlf, lf, Decision::Alike),
+            (file("\0\n", false), file("\0\r\n", false), Side::Absent, Decision::Conflict(Conflict::DeletedUpstream)),
         ] {
             assert_eq!(decide(base, ours, theirs), want, "{base:?} {ours:?} {theirs:?}");
         }

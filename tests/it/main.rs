@@ -47,4 +47,5 @@ mod update;
 mod update_answers;
 mod update_around;
 mod update_faults;
+mod update_names;
 mod variables;

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use forum::formats::json;
 use forum::formats::text::{Labels, MergedText, merge};
 
 use crate::support::git_command;
@@ -185,4 +186,50 @@ fn hard_input_ends_soon() {
     let merged = forum::formats::json::merge::merge(list(1).as_bytes(), list(2).as_bytes(), list(3).as_bytes()).unwrap();
     assert_eq!(merged.disagreements.len(), 1);
     assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}
+
+#[test]
+fn large_texts_of_few_lines_are_left_to_a_person_and_large_ones_with_few_changes_are_merged() {
+    let labels = Labels { base: "b".into(), ours: "o".into(), theirs: "t".into() };
+    let few = |seed: u64| {
+        let mut numbers = Numbers(seed);
+        (0..150_000).map(|_| ["a\n", "b\n"][numbers.next(2)]).collect::<String>()
+    };
+    let started = std::time::Instant::now();
+    assert_eq!(merge(few(1).as_bytes(), few(2).as_bytes(), few(3).as_bytes(), &labels), MergedText::Unmergeable);
+    let mut text: Vec<String> = (0..300_000).map(|at| if at % 3 == 0 { "}\n".to_owned() } else { format!("{at}\n") }).collect();
+    let base = text.concat();
+    for at in (0..300_000).step_by(100) {
+        text[at] = "ours\n".to_owned();
+    }
+    let theirs = format!("{base}last\n");
+    let merged = merge(base.as_bytes(), text.concat().as_bytes(), theirs.as_bytes(), &labels);
+    assert!(merged == MergedText::Clean((text.concat() + "last\n").into_bytes()));
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}
+
+#[test]
+fn long_lists_and_wide_objects_take_no_longer_than_they_are_long() {
+    const MANY: usize = 30_000;
+    let list = |changed: usize| {
+        let element = |id: usize| format!("{{\"id\":{id},\"v\":{}}}", usize::from(id == changed));
+        format!("[{}]", (0..MANY).map(element).collect::<Vec<_>>().join(","))
+    };
+    let object = |changed: usize, from: usize| {
+        let member = |at: usize| format!("\"k{at}\":{}", usize::from(at == changed));
+        format!("{{\"in\":{{{}}}}}", (from..MANY).chain(0..from).map(member).collect::<Vec<_>>().join(","))
+    };
+    let clean = |base: &str, ours: &str, theirs: &str| {
+        let merged = json::merge::merge(base.as_bytes(), ours.as_bytes(), theirs.as_bytes()).unwrap();
+        assert!(merged.disagreements.is_empty());
+        String::from_utf8(merged.text).unwrap()
+    };
+    let started = std::time::Instant::now();
+    let merged = clean(&list(MANY), &list(1), &list(2));
+    assert!(merged.contains("{\"id\":1,\"v\":1},{\"id\":2,\"v\":1}"));
+    let merged = clean(&object(MANY, 0), &object(1, 0), &object(2, 7));
+    assert!(merged.contains("\"k1\":1,\"k2\":1,"));
+    let places = json::compare::compare(list(1).as_bytes(), list(2).as_bytes()).unwrap();
+    assert_eq!(places.len(), 2);
+    assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
 }

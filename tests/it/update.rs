@@ -301,7 +301,7 @@ fn what_one_side_alone_did_is_no_conflict() {
         (Some("b\n"), None, None, None, None),
         (None, Some("o\n"), Some("o\n"), Some("unchanged"), Some("o\n")),
         (Some("b\n"), Some("x\n"), Some("x\n"), Some("unchanged"), Some("x\n")),
-        (Some("a\nb\nc\nd\n"), Some("a\r\nb\r\nc\r\nd\r\n"), Some("a\nb\nc\nD\n"), Some("merged"), Some("a\r\nb\r\nc\r\nD\r\n")),
+        (Some("a\nb\nc\nd\n"), Some("a\r\nb\r\nc\r\nd\r\n"), Some("a\nb\nc\nD\n"), Some("upstream"), Some("a\r\nb\r\nc\r\nD\r\n")),
     ] {
         let (copy, run) = row(base, ours, theirs);
         let run = run.ok();

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use semver::Version;
 
 use crate::formats::merge::{Disagreement, Merged, merge_file};
-use crate::formats::text::{Labels, is_binary};
+use crate::formats::text::{Labels, in_ends_of_ours, is_binary};
 use crate::model::content::ContentFile;
 use crate::model::digest::FileMode;
 use crate::model::manifest::Rename;
@@ -132,7 +132,11 @@ impl Unit<'_> {
     }
 
     fn take(&self, outcome: Outcome) -> Settled {
-        let bytes = self.theirs.map(|theirs| theirs.bytes.clone()).unwrap_or_default();
+        let theirs = self.theirs.map(|file| file.bytes.as_slice()).unwrap_or_default();
+        let bytes = match (self.base, self.ours) {
+            (Some(base), Some(_)) => in_ends_of_ours(&base.bytes, self.ours_bytes(), theirs).into_owned(),
+            _ => theirs.to_vec(),
+        };
         Settled { outcome, conflict: None, content: Some(bytes), executable: self.mode(), gone: false, beside: None }
     }
 
@@ -183,12 +187,14 @@ fn units<'a>(sides: &'a Sides<'_>) -> Vec<Unit<'a>> {
     let mut ours: BTreeMap<&RelPath, &FoundFile> = sides.ours.iter().filter_map(|f| Some((f.path.as_ref()?, f))).collect();
     let mut open = theirs.clone();
     let (upstream, here) = moves(sides, &base, &theirs, &ours);
+    let targets: BTreeSet<&RelPath> = upstream.values().collect();
     let mut units = Vec::new();
     for (path, file) in base {
         let to = upstream.get(path);
         let from = here.get(path).unwrap_or(path);
         let path = to.or(here.get(path)).unwrap_or(path).clone();
-        let theirs = open.remove(to.unwrap_or(&file.path));
+        // What lies at a name that another file took over is that other file.
+        let theirs = if to.is_none() && targets.contains(&file.path) { None } else { open.remove(to.unwrap_or(&file.path)) };
         units.push(Unit { base: Some(file), ours: ours.remove(from), theirs, path });
     }
     for (path, file) in open {
@@ -201,7 +207,7 @@ fn units<'a>(sides: &'a Sides<'_>) -> Vec<Unit<'a>> {
 
 type Renames = BTreeMap<RelPath, RelPath>;
 
-/// What was renamed upstream, as far as nothing of ours stands there; and here, as far as upstream changed the file.
+/// What was renamed upstream, as far as no file that only we have stands there; and here, as far as upstream changed the file.
 fn moves(
     sides: &Sides<'_>,
     base: &BTreeMap<&RelPath, &ContentFile>,
@@ -212,10 +218,13 @@ fn moves(
     let new: Files<'_> = theirs.iter().map(|(path, file)| (*path, file.bytes.as_slice())).collect();
     let mine: Files<'_> = ours.iter().filter_map(|(path, file)| Some((*path, file.bytes.as_deref()?))).collect();
     let mut upstream = renames((sides.from, &old), (sides.to, &new), sides.renames);
-    upstream.retain(|from, to| !ours.contains_key(to) && ours.get(from).is_none_or(|file| file.bytes.is_some()));
-    let changed = |path: &RelPath| new.get(path).is_some_and(|bytes| *bytes != old[path]);
+    let only_ours = |path: &RelPath| ours.contains_key(path) && !base.contains_key(path);
+    upstream.retain(|from, to| !only_ours(to) && ours.get(from).is_none_or(|file| file.bytes.is_some()));
+    let moved: BTreeSet<&RelPath> = upstream.iter().flat_map(|(from, to)| [from, to]).collect();
+    let changed = |path: &RelPath| !moved.contains(path) && new.get(path).is_some_and(|bytes| *bytes != old[path]);
     let here = detected(&old, &mine).into_iter().filter(|(from, to)| changed(from) && !new.contains_key(*to));
-    (upstream, here.map(|(from, to)| (from.clone(), to.clone())).collect())
+    let here = here.map(|(from, to)| (from.clone(), to.clone())).collect();
+    (upstream, here)
 }
 
 /// The names that are taken, in the form in which file systems compare them.
@@ -243,36 +252,54 @@ impl Taken {
     }
 }
 
-/// Combines the three sides of a component.
-pub(crate) fn combine(sides: &Sides<'_>) -> Combined {
-    let decided: Vec<_> = units(sides).into_iter().filter_map(|unit| unit.settle(&sides.labels).map(|settled| (unit, settled))).collect();
-    let mut taken = Taken(BTreeSet::new());
-    let stays = |unit: &Unit<'_>, settled: &Settled| unit.ours.is_some() && !settled.gone && (!unit.moves() || settled.content.is_none());
-    for (unit, settled) in &decided {
-        if stays(unit, settled) {
+/// A file, and what is decided for it.
+type Decided<'a> = (Unit<'a>, Settled);
+
+/// Whether our file stays where it lies, with what it holds or with something else.
+fn stays((unit, settled): &Decided<'_>) -> bool {
+    unit.ours.is_some() && !settled.gone && (!unit.moves() || settled.content.is_none())
+}
+
+/// The names of all files when everything stands at its place. What would have to lie where something of ours stays
+/// becomes a conflict, and our file stays where it was; so another place may be taken, until nothing changes any more.
+fn places(decided: &mut [Decided<'_>]) -> Taken {
+    loop {
+        let mut taken = Taken(BTreeSet::new());
+        for (unit, _) in decided.iter().filter(|one| stays(one)) {
             unit.ours.and_then(|ours| ours.path.as_ref()).into_iter().for_each(|path| taken.add(path));
         }
-    }
-    let mut combined = Combined::default();
-    // New files take their places first, so that no file beside another takes one of them.
-    let (new, old): (Vec<_>, Vec<_>) = decided.into_iter().partition(|(unit, settled)| settled.content.is_some() && !stays(unit, settled));
-    for (unit, mut settled) in new {
-        if taken.has(&collision_key(unit.path.as_str())) || taken.blocks_above(&unit.path) {
-            settled = Settled {
-                outcome: Outcome::Conflict,
-                conflict: Some(Conflict::BothAdded),
-                content: None,
-                beside: Some(Beside::Theirs),
-                ..settled
-            };
-        } else {
-            taken.add(&unit.path);
+        let mut blocked = false;
+        for one in decided.iter_mut() {
+            let path = one.0.path.clone();
+            if one.1.content.is_none() || stays(one) {
+                continue;
+            }
+            if taken.has(&collision_key(path.as_str())) || taken.blocks_above(&path) {
+                let why = Some(Conflict::BothAdded);
+                (one.1.outcome, one.1.conflict, one.1.content, one.1.beside) = (Outcome::Conflict, why, None, Some(Beside::Theirs));
+                blocked |= one.0.ours.is_some();
+            } else {
+                taken.add(&path);
+            }
         }
+        if !blocked {
+            return taken;
+        }
+    }
+}
+
+/// Combines the three sides of a component.
+pub(crate) fn combine(sides: &Sides<'_>) -> Combined {
+    let mut decided: Vec<_> =
+        units(sides).into_iter().filter_map(|unit| unit.settle(&sides.labels).map(|settled| (unit, settled))).collect();
+    let mut taken = places(&mut decided);
+    let mut combined = Combined::default();
+    for (unit, settled) in decided {
         combined.add(sides, &unit, settled, &mut taken);
     }
-    for (unit, settled) in old {
-        combined.add(sides, &unit, settled, &mut taken);
-    }
+    // Where another file came in the place of one that went there is one row.
+    let written: BTreeSet<RelPath> = combined.writes.iter().map(|write| write.path.clone()).collect();
+    combined.files.retain(|file| file.outcome != Outcome::Removed || !written.contains(&file.path));
     combined.files.sort_by(|a, b| a.path.cmp(&b.path));
     combined.open.sort_by(|a, b| a.path.cmp(&b.path));
     combined

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::Result;
+use semver::Version;
 
 use super::report::UpdateReport;
 use super::{set_variables, waiting_file};
@@ -13,7 +14,7 @@ use crate::commands::{Outcome, refuse_locked};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::fail;
-use crate::formats::text::has_markers;
+use crate::formats::text::{has_line, has_markers};
 use crate::model::digest::Checksum;
 use crate::model::id::ComponentId;
 use crate::model::lockfile::{Lock, LockEntry};
@@ -23,6 +24,9 @@ use crate::model::update::{CONFLICTS, PendingFile, THEIRS, Waiting};
 use crate::store::fs::journal::Transaction;
 use crate::store::kept::{Kept, KeptCopies};
 use crate::store::workspace::Workspace;
+
+/// What stands behind the marker of ours.
+const YOURS: &str = "yours";
 
 type Waits = Vec<(ComponentId, Waiting)>;
 
@@ -81,7 +85,7 @@ fn left(context: &Context, lock: &Lock) -> Outcome {
 /// Refuses as long as something is not settled, and names it.
 fn refuse_open(workspace: &Workspace, waits: &Waits) -> Result<()> {
     let mut open = Vec::new();
-    for (_, waiting) in waits {
+    for (id, waiting) in waits {
         let at = &waiting.entry.path;
         for one in &waiting.open {
             let (path, beside) = (at.join(&one.path)?, one.beside.as_ref().map(|beside| at.join(beside)).transpose()?);
@@ -93,6 +97,7 @@ fn refuse_open(workspace: &Workspace, waits: &Waits) -> Result<()> {
                 _ => {}
             }
         }
+        open.extend(carried_away(workspace, id, waiting)?);
     }
     if open.is_empty() {
         return Ok(());
@@ -100,6 +105,28 @@ fn refuse_open(workspace: &Workspace, waits: &Waits) -> Result<()> {
     let failure = Failure::new(Code::Pending, format!("not all conflicts are settled: {}", open.join("; ")));
     let id = &waits[0].0;
     Err(failure.hint(format!("settle them, then: forum update {id} --continue")).hint(format!("forum update {id} --abort")).into())
+}
+
+/// Files that were not there when the update was made, and have markers that it wrote: somebody gave them another name.
+fn carried_away(workspace: &Workspace, id: &ComponentId, waiting: &Waiting) -> Result<Vec<String>> {
+    if waiting.open.iter().all(|one| one.beside.is_some()) {
+        return Ok(Vec::new());
+    }
+    let known: BTreeSet<&RelPath> = waiting.files.iter().map(|file| &file.path).chain(waiting.open.iter().map(|one| &one.path)).collect();
+    let label = |version: &Version| format!("{id} {version}");
+    let base = label(waiting.from.as_ref().unwrap_or(&waiting.entry.version));
+    let named = vec![format!("||||||| {base}"), format!(">>>>>>> {}", label(&waiting.entry.version))];
+    // The one marker that names no version may have stood in a file before.
+    let any = [named.as_slice(), &[format!("<<<<<<< {YOURS}")]].concat();
+    let mut found = Vec::new();
+    for file in workspace.all_files(&waiting.entry)? {
+        let (Some(path), Some(bytes)) = (file.path, file.bytes) else { continue };
+        let markers = if known.contains(&path) { &named } else { &any };
+        if !waiting.open.iter().any(|one| one.path == path) && has_line(&bytes, markers) {
+            found.push(format!("{} still has markers of a conflict", waiting.entry.path.join(&path)?));
+        }
+    }
+    Ok(found)
 }
 
 /// What a lost record said, from the lock and the registry; any markers and any file beside another count as open.

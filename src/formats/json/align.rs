@@ -1,9 +1,9 @@
 //! Which value of one document is which of another: what differences and merges of JSON stand on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
-use super::{Document, Kind, NodeId};
+use super::{Document, Kind, Member, NodeId};
 
 /// A value in its document.
 #[derive(Clone, Copy)]
@@ -87,22 +87,30 @@ impl<'a> View<'a> {
         self.elements().enumerate().map(key).collect()
     }
 
-    /// Whether two values say the same. Numbers count as written; white space, escapes and the order of members do not.
+    /// Whether two values say the same. Numbers count as written; white space, escapes and the order of members do not,
+    /// also in documents that stand in strings.
     pub(super) fn same(self, other: Self) -> bool {
         if self.token() == other.token() {
             return true;
         }
         match (self.kind(), other.kind()) {
-            (Kind::String, Kind::String) => self.text() == other.text(),
+            (Kind::String, Kind::String) => {
+                let (mine, theirs) = (self.text().unwrap_or_default(), other.text().unwrap_or_default());
+                let documents = || document_in(&mine).zip(document_in(&theirs));
+                mine == theirs || documents().is_some_and(|(mine, theirs)| View::root(&mine).same(View::root(&theirs)))
+            }
             (Kind::Array, Kind::Array) => {
                 let (mine, theirs) = (self.elements(), other.elements());
                 mine.len() == theirs.len() && mine.zip(theirs).all(|(a, b)| a.same(b))
             }
             (Kind::Object, Kind::Object) => {
-                let members = self.document.members(self.node);
-                let found = |key: &str| other.document.get(other.node, key).map(|node| other.at(node));
-                members.len() == other.document.members(other.node).len()
-                    && members.iter().all(|member| found(&member.key).is_some_and(|value| self.at(member.value).same(value)))
+                let (mine, theirs) = (self.document.members(self.node), other.document.members(other.node));
+                let alike = |a: &Member, b: &Member| self.at(a.value).same(other.at(b.value));
+                if mine.iter().map(|member| &member.key).eq(theirs.iter().map(|member| &member.key)) {
+                    return mine.iter().zip(theirs).all(|(a, b)| alike(a, b));
+                }
+                let by_key: HashMap<_, _> = theirs.iter().map(|member| (&member.key, member)).collect();
+                mine.len() == theirs.len() && mine.iter().all(|member| by_key.get(&member.key).is_some_and(|found| alike(member, found)))
             }
             _ => false,
         }
@@ -171,7 +179,10 @@ pub(super) fn common(a: &[String], b: &[String]) -> Option<Vec<(usize, usize)>> 
 /// The same text for values that are the same.
 pub(super) fn canonical(value: View<'_>) -> String {
     match value.kind() {
-        Kind::String => super::quote(&value.text().unwrap_or_default()),
+        Kind::String => {
+            let text = value.text().unwrap_or_default();
+            document_in(&text).map_or_else(|| super::quote(&text), |document| format!("!{}", canonical(View::root(&document))))
+        }
         Kind::Array => format!("[{}]", value.elements().map(canonical).collect::<Vec<_>>().join(",")),
         Kind::Object => {
             let mut members: Vec<_> =

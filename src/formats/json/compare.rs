@@ -1,7 +1,9 @@
 //! How two JSON documents differ, place by place.
 
+use std::collections::HashMap;
+
 use super::Kind;
-use super::align::{View, canonical, common, document_in, identity};
+use super::align::{Entry, View, canonical, common, document_in, identity};
 use super::segment;
 use crate::formats::compare::{Place, PlaceChange};
 
@@ -54,22 +56,28 @@ fn arrays(old: View<'_>, new: View<'_>, pointer: &str, places: &mut Vec<Place>) 
     let Some(identity) = identity(&[old, new]) else { return sequence(old, new, pointer, places) };
     let (was, is) = (old.entries(Some(&identity)), new.entries(Some(&identity)));
     keyed(&was, &is, &|_, at| format!("{pointer}/{at}"), places);
-    let stays = |key: &&str| was.iter().any(|entry| entry.key == **key) && is.iter().any(|entry| entry.key == **key);
-    let before: Vec<_> = was.iter().map(|entry| entry.key.as_str()).filter(stays).collect();
-    let after: Vec<_> = is.iter().map(|entry| entry.key.as_str()).filter(stays).collect();
+    let (old_places, new_places) = (numbered(&was), numbered(&is));
+    let before: Vec<_> = was.iter().map(|entry| entry.key.as_str()).filter(|key| new_places.contains_key(key)).collect();
+    let after: Vec<_> = is.iter().map(|entry| entry.key.as_str()).filter(|key| old_places.contains_key(key)).collect();
     if before != after {
         places.push(Place { pointer: pointer.to_owned(), change: PlaceChange::Reordered, from: None, to: None });
     }
 }
 
-fn keyed(old: &[super::align::Entry<'_>], new: &[super::align::Entry<'_>], at: &dyn Fn(&str, usize) -> String, places: &mut Vec<Place>) {
+/// The places of entries by their keys.
+fn numbered<'a>(entries: &'a [Entry<'_>]) -> HashMap<&'a str, usize> {
+    entries.iter().enumerate().map(|(number, entry)| (entry.key.as_str(), number)).collect()
+}
+
+fn keyed(old: &[Entry<'_>], new: &[Entry<'_>], at: &dyn Fn(&str, usize) -> String, places: &mut Vec<Place>) {
+    let (old_places, new_places) = (numbered(old), numbered(new));
     for (number, entry) in old.iter().enumerate() {
-        match new.iter().position(|other| other.key == entry.key) {
-            Some(now) => value(entry.value, new[now].value, &at(&entry.key, now), places),
+        match new_places.get(entry.key.as_str()) {
+            Some(&now) => value(entry.value, new[now].value, &at(&entry.key, now), places),
             None => places.push(place(&at(&entry.key, number), PlaceChange::Removed, Some(entry.value), None)),
         }
     }
-    for (number, entry) in new.iter().enumerate().filter(|(_, entry)| !old.iter().any(|other| other.key == entry.key)) {
+    for (number, entry) in new.iter().enumerate().filter(|(_, entry)| !old_places.contains_key(entry.key.as_str())) {
         places.push(place(&at(&entry.key, number), PlaceChange::Added, None, Some(entry.value)));
     }
 }

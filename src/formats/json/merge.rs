@@ -3,10 +3,10 @@
 //! Only tokens that change are spliced into our text; every other byte stays. Where both sides changed one value, ours
 //! stays in place, the text stays valid, and the disagreement is reported.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 
-use super::align::{Entry, Identity, View, canonical, common, document_in, identity};
+use super::align::{Entry, View, canonical, common, document_in, identity};
 use super::splice::{Edit, Layout, apply};
 use super::{Document, Kind, embed, quote, segment};
 use crate::formats::merge::Disagreement;
@@ -95,11 +95,13 @@ impl Merge {
 
     fn arrays(&mut self, base: View<'_>, ours: View<'_>, theirs: View<'_>, pointer: &str) {
         let Some(identity) = identity(&[base, ours, theirs]) else { return self.sequence(base, ours, theirs, pointer) };
-        let entries =
-            |array: View<'_>, identity: &Identity| array.entries(Some(identity)).into_iter().map(|entry| entry.key).collect::<Vec<_>>();
-        let keys = [base, ours, theirs].map(|array| entries(array, &identity));
-        let everywhere = |key: &&String| keys.iter().all(|keys| keys.contains(key));
-        let [old, here, there] = [0, 1, 2].map(|side| keys[side].iter().filter(everywhere).collect::<Vec<_>>());
+        let [was, mine, other] = [base, ours, theirs].map(|array| array.entries(Some(&identity)));
+        let keys = [&was, &mine, &other].map(|entries| entries.iter().map(|entry| entry.key.as_str()).collect::<HashSet<_>>());
+        let order = |entries: &[Entry<'_>]| -> Vec<String> {
+            let everywhere = entries.iter().filter(|entry| keys.iter().all(|keys| keys.contains(entry.key.as_str())));
+            everywhere.map(|entry| entry.key.clone()).collect()
+        };
+        let (old, here, there) = (order(&was), order(&mine), order(&other));
         if there != old && there != here {
             // The newer version has another order. Taking it over would move what we changed: a person decides.
             if here != old || !base.same(ours) {
@@ -107,9 +109,8 @@ impl Merge {
             }
             return self.replace(ours, theirs.token());
         }
-        let [base, mine, other] = [base, ours, theirs].map(|array| array.entries(Some(&identity)));
         let at = |_: &str, place: usize| format!("{pointer}/{place}");
-        self.entries(&Sides { base, ours: mine, theirs: other }, (ours, theirs), &at);
+        self.entries(&Sides { base: was, ours: mine, theirs: other }, (ours, theirs), &at);
     }
 
     /// What is known by its key on all sides.
@@ -192,7 +193,7 @@ impl Merge {
             return;
         }
         let [was, mine, other] = &texts;
-        if was == mine {
+        if base.same(ours) {
             return self.replace(ours, theirs.token());
         }
         if let Some(inner) = xml::merge(was, mine, other, &format!("{pointer}!")).filter(|inner| inner.apply(mine).is_some()) {

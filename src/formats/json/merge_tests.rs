@@ -176,3 +176,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_string_that_was_only_formatted_anew_is_the_same() {
+    let base = r#"{"a":1,"p":"{\"x\":1,\"y\":[2]}"}"#;
+    let ours = r#"{"a":1,"p":"{ \"y\": [2], \"x\": 1 }"}"#;
+    assert_eq!(clean(base, ours, r#"{"a":2}"#), r#"{"a":2}"#);
+    assert_eq!(clean(base, ours, r#"{"a":1,"p":"none"}"#), r#"{"a":1,"p":"none"}"#);
+    let base = r#"{"l":["{\"x\":1}","z"]}"#;
+    assert_eq!(clean(base, r#"{"l":["{ \"x\": 1 }","z"]}"#, r#"{"l":["z"]}"#), r#"{"l":["z"]}"#);
+}

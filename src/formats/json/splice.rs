@@ -70,7 +70,7 @@ impl<'a> Layout<'a> {
             edits.push(Edit { range, text: String::new() });
         }
         for (anchor, body) in inserted {
-            let anchor = anchor.and_then(|anchor| kept.iter().rev().find(|number| **number <= anchor));
+            let anchor = anchor.and_then(|anchor| kept[..kept.partition_point(|number| *number <= anchor)].last());
             let (at, text) = match anchor {
                 Some(anchor) => (self.bodies[*anchor].end, format!(",{}{body}", self.between())),
                 None => (self.bodies[*first].start, format!("{body},{}", self.between())),

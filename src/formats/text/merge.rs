@@ -4,10 +4,9 @@
 //! an attribute it is taken off, the lines are merged, and it is put on again: ours where we changed it, else theirs.
 //! Where they do not differ the bytes are git's own.
 
-use super::{Ends, engine, has_markers, is_binary};
+use super::{Ends, MARK, engine, has_markers, is_binary, work};
 use crate::model::written::normalise;
 
-const MARK: &[u8] = b"\xef\xbb\xbf";
 /// Larger texts, all three together, are for a person.
 const MAX_BYTES: usize = 64 << 20;
 
@@ -29,7 +28,7 @@ pub enum MergedText {
     Clean(Vec<u8>),
     /// Both sides changed the same lines: they stand between markers.
     Marked(Vec<u8>),
-    /// No text, too large, or with lines that look like markers: nothing that markers could be put into.
+    /// No text, too large, with too many lines that could be any others, or with lines that look like markers: nothing that markers could be put into.
     Unmergeable,
 }
 
@@ -48,6 +47,7 @@ pub fn merge(base: &[u8], ours: &[u8], theirs: &[u8], labels: &Labels) -> Merged
     let merged = match (ours == base, theirs == base || theirs == ours) {
         (true, _) => Ok((theirs, true)),
         (false, true) => Ok((ours, true)),
+        (false, false) if !work::is_bounded(&base, &ours, &theirs) => return MergedText::Unmergeable,
         (false, false) => engine::merge(&base, &ours, &theirs, labels),
     };
     match merged {
@@ -82,10 +82,13 @@ impl Attributes {
         Self { mark: either(base.mark, ours.mark, theirs.mark), ends, closed: either(base.closed, ours.closed, theirs.closed) }
     }
 
-    /// Whether line ends differ, so that they must be taken off. Mixed ones of ours are a person's, and stay as they are.
+    /// Whether line ends differ, so that they must be taken off. Mixed ones are a person's, and stay as they are: those of
+    /// ours, and those of theirs where we left the line ends alone.
     fn differ(all: &[Self; 3]) -> bool {
-        let known: Vec<_> = all.iter().map(|one| one.ends).filter(|ends| *ends != Ends::None).collect();
-        all[1].ends != Ends::Mixed && known.windows(2).any(|pair| pair[0] != pair[1])
+        let [base, ours, theirs] = all.each_ref().map(|one| one.ends);
+        let known: Vec<_> = [base, ours, theirs].into_iter().filter(|ends| *ends != Ends::None).collect();
+        let meant = ours == Ends::Mixed || theirs == Ends::Mixed && ours == base;
+        !meant && known.windows(2).any(|pair| pair[0] != pair[1])
     }
 
     fn plain(self, bytes: &[u8], all: &[Self; 3]) -> Vec<u8> {
@@ -103,7 +106,9 @@ impl Attributes {
         }
         let differed = all.iter().any(|one| one.closed != all[0].closed);
         let in_conflict = text.rsplit(|byte| *byte == b'\n').nth(1).is_some_and(|line| line.starts_with(b">>>>>>> "));
-        if differed && !self.closed && !in_conflict && text.ends_with(b"\n") {
+        // Without its end an empty last line would be none.
+        let empty = text.strip_suffix(b"\n").is_some_and(|rest| matches!(rest.strip_suffix(b"\r").unwrap_or(rest), [] | [.., b'\n']));
+        if differed && !self.closed && !in_conflict && !empty && text.ends_with(b"\n") {
             text.pop();
             if text.ends_with(b"\r") {
                 text.pop();
@@ -116,7 +121,7 @@ impl Attributes {
     }
 }
 
-fn with_cr(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn with_cr(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 16);
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         match line.strip_suffix(b"\n") {
@@ -156,6 +161,13 @@ mod tests {
         assert_eq!(clean(base, "A\nb\nc\nd\n", "a\nb\nc\nD"), "A\nb\nc\nD");
         assert_eq!(clean(base, "A\nb\nc\nd", "a\nb\nc\nd\n"), "A\nb\nc\nd");
         assert_eq!(clean("a\r\nb\r\nc\r\nd", "A\r\nb\r\nc\r\nd", "a\r\nb\r\nc\r\nd\r\n"), "A\r\nb\r\nc\r\nd\r\n");
+    }
+
+    #[test]
+    fn single_line_ends_come_and_empty_last_lines_stay() {
+        let base = "a\nb\nc\nd\ne\nf\n";
+        assert_eq!(clean(base, "a\nb\nc\nd\ne\nF\n", "a\nb\r\nc\nd\ne\nf\n"), "a\nb\r\nc\nd\ne\nF\n");
+        assert_eq!(clean(base, "a\nb\nc\nD\ne\nf\n\n", "A\nb\nc\nd\ne\nf"), "A\nb\nc\nD\ne\nf\n\n");
     }
 
     #[test]

@@ -3,8 +3,16 @@
 pub mod compare;
 mod engine;
 pub mod merge;
+mod work;
+
+use std::borrow::Cow;
 
 pub use merge::{Labels, MergedText, merge};
+
+use crate::model::written::normalise;
+
+/// A byte-order mark.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How the lines of a text end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +42,17 @@ impl Ends {
     }
 }
 
+/// The newer text of a file in which nothing but line ends was changed here: with the line ends of here.
+#[must_use]
+pub fn in_ends_of_ours<'a>(base: &[u8], ours: &[u8], theirs: &'a [u8]) -> Cow<'a, [u8]> {
+    match Ends::of(ours) {
+        own if own == Ends::of(base) || is_binary(theirs) => Cow::Borrowed(theirs),
+        Ends::Lf => normalise(theirs),
+        Ends::Crlf => Cow::Owned(merge::with_cr(&normalise(theirs))),
+        Ends::None | Ends::Mixed => Cow::Borrowed(theirs),
+    }
+}
+
 /// Whether git and people would take it for something else than text.
 #[must_use]
 pub fn is_binary(bytes: &[u8]) -> bool {
@@ -44,7 +63,14 @@ pub fn is_binary(bytes: &[u8]) -> bool {
 #[must_use]
 pub fn has_markers(bytes: &[u8]) -> bool {
     let marks = |line: &[u8]| [b"<<<<<<< ", b"||||||| ", b">>>>>>> "].iter().any(|mark| line.starts_with(*mark));
-    bytes.split(|byte| *byte == b'\n').any(marks)
+    bytes.strip_prefix(MARK).unwrap_or(bytes).split(|byte| *byte == b'\n').any(marks)
+}
+
+/// Whether one of these lines stands in a text.
+#[must_use]
+pub fn has_line(bytes: &[u8], lines: &[String]) -> bool {
+    let wanted = |line: &[u8]| lines.iter().any(|one| line.strip_suffix(b"\r").unwrap_or(line) == one.as_bytes());
+    bytes.strip_prefix(MARK).unwrap_or(bytes).split(|byte| *byte == b'\n').any(wanted)
 }
 
 #[cfg(test)]
@@ -63,7 +89,13 @@ mod tests {
         ] {
             assert_eq!(Ends::of(text.as_bytes()), ends, "{text:?}");
         }
-        for (text, marked) in [("Title\n=======\n", false), ("a\n<<<<<<< x\n", true), (" <<<<<<< x", false), (">>>>>>> x", true)] {
+        for (text, marked) in [
+            ("Title\n=======\n", false),
+            ("a\n<<<<<<< x\n", true),
+            (" <<<<<<< x", false),
+            (">>>>>>> x", true),
+            ("\u{feff}<<<<<<< x\n", true),
+        ] {
             assert_eq!(has_markers(text.as_bytes()), marked, "{text:?}");
         }
     }
