@@ -2,7 +2,7 @@
 //!
 //! A block of the language `console` is a session: each line that begins with `$ ` is run, by a shell where it is another
 //! program's, and the lines up to the next one are what a terminal shows of it, talk included. A line `…` stands for any
-//! lines, within a line it stands for any text, and `$ echo $?` tells the exit status where it is not 0. The blocks of one document are one session in one directory, beside which `examples/` lies as in
+//! lines, within a line it stands for any text, and `$ echo $?` tells the exit status where it is not 0. The blocks of one document are one session in one directory, beside which `examples/` and LICENSE lie as in
 //! a clone of this repository. In blocks of the languages `sh` and `yaml`, and in the examples of `--help`, each `forum …` is parsed.
 
 use std::fs::{self, File};
@@ -131,6 +131,7 @@ fn session(name: &str) -> (Sandbox, PathBuf) {
     let mut sandbox = Sandbox::new();
     sandbox.set("COLUMNS", "1000");
     let directory = sandbox.directory(name);
+    fs::copy(root().join("LICENSE"), directory.join("LICENSE")).unwrap();
     for (path, entry) in snapshot(&root().join("examples")) {
         let target = directory.join("examples").join(path);
         match entry {
@@ -205,7 +206,8 @@ fn the_first_command_of_a_fresh_clone_works() {
     let (sandbox, directory) = session("clone");
     let (said, code) = on_terminal(&sandbox, &directory, &call(line).unwrap());
     assert_eq!(code, 0, "{said}");
-    let made: Vec<String> = snapshot(&directory).into_keys().filter(|path| !path.contains('/') && path != "examples").collect();
+    let made: Vec<String> =
+        snapshot(&directory).into_keys().filter(|path| !path.contains('/') && !["examples", "LICENSE"].contains(&path.as_str())).collect();
     let ignored = text(&root().join(".gitignore"));
     assert!(!made.is_empty() && made.iter().all(|path| ignored.lines().any(|line| line == format!("/{path}"))), "{made:?}");
 }
