@@ -144,7 +144,10 @@ impl Failure {
     /// As it is, or with what helps with errors of its kind where it has no hint of its own (safety page, 8).
     #[must_use]
     pub fn or_hint(self) -> Self {
-        if self.hints.is_empty() { self.code.next_step().map_or(self.clone(), |step| self.hint(step)) } else { self }
+        match self.code.next_step() {
+            Some(step) if self.hints.is_empty() => self.hint(step),
+            _ => self,
+        }
     }
 
     /// The failure at the root of `error`, its message preceded by the context that was added on the way.

@@ -37,7 +37,7 @@ pub(super) fn host(piece: &Piece<'_>, hit: &Range<usize>) -> Option<Hit> {
     {
         return None;
     }
-    let start = text[..hit.start].char_indices().rev().take(120).take_while(|(_, c)| of_host(*c)).last()?.0;
+    let start = text[..hit.start].char_indices().rev().take(MAX_HOST).take_while(|(_, c)| of_host(*c)).last()?.0;
     let name = text[start..hit.end].trim_start_matches(['.', '-', '_']);
     let start = hit.end - name.len();
     let labels: Vec<&str> = name.split('.').collect();

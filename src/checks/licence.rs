@@ -40,9 +40,12 @@ pub(super) fn check(candidate: &Candidate<'_>, source: &Source<'_>, findings: &m
     }
 }
 
+/// What `forum new` writes where the text of the licence belongs.
+pub const PLACEHOLDER: &str = "Put the text of the licence in the place of these lines";
+
 /// Whether the file is what `forum new` writes in the place of the text.
 fn is_placeholder(bytes: &[u8]) -> bool {
-    bytes.len() < 1000 && String::from_utf8_lossy(bytes).contains("Put the text of the licence in the place of these lines")
+    bytes.len() < 1000 && String::from_utf8_lossy(bytes).contains(PLACEHOLDER)
 }
 
 /// The names that licence texts go by: at the top, or in the directory of REUSE.

@@ -25,6 +25,8 @@ use semver::Version;
 
 pub use self::finding::{Checked, Finding, Severity, line_of};
 pub use self::fix::{Fixed, fix};
+pub use self::licence::PLACEHOLDER;
+pub use self::readme::PROMPTS;
 pub use self::rules::Rule;
 use crate::model::content::ContentFile;
 use crate::model::id::Name;

@@ -52,7 +52,7 @@ const ADAPT: &[&str] = &[
 ];
 
 /// What the README that `forum new` writes asks for: standing there, it has not been answered.
-const PROMPTS: [(&str, &str); 3] = [
+pub const PROMPTS: [(&str, &str); 3] = [
     ("Say here in a few sentences what it is:", "what it is"),
     ("Platform and version, packages, environment variables, access to which systems.", "what it needs"),
     ("What is asked for when it is fetched, and where to change the rest.", "how to adapt it"),

@@ -9,6 +9,7 @@ use super::Outcome;
 use super::contributor::owner;
 use super::own_name::ask_owner;
 use super::places::relative;
+use crate::checks::{PLACEHOLDER, PROMPTS};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::model::id::{ComponentId, Name};
@@ -162,14 +163,15 @@ fn manifest(id: &ComponentId, args: &Args, title: &str, contact: &str) -> String
 
 /// In the shape that the rule on READMEs asks for.
 fn readme(title: &str) -> String {
+    let [what, needs, adapt] = PROMPTS.map(|(prompt, _)| prompt);
     format!(
         "# {title}\n\n\
-         Say here in a few sentences what it is: what goes from where to where, how often, and who runs it in production.\n\
+         {what} what goes from where to where, how often, and who runs it in production.\n\
          Shared as is: a starting point to adapt.\n\n\
          ## What it needs\n\n\
-         Platform and version, packages, environment variables, access to which systems.\n\n\
+         {needs}\n\n\
          ## How to adapt it\n\n\
-         What is asked for when it is fetched, and where to change the rest.\n\n\
+         {adapt}\n\n\
          ## Personal data\n\n\
          Which it reads and writes; none, where it is none.\n"
     )
@@ -179,6 +181,6 @@ fn licence(expression: &str) -> String {
     let first = expression.split_whitespace().next().unwrap_or_default();
     format!(
         "SPDX-License-Identifier: {expression}\n\n\
-         Put the text of the licence in the place of these lines: https://spdx.org/licenses/{first}.html\n"
+         {PLACEHOLDER}: https://spdx.org/licenses/{first}.html\n"
     )
 }

@@ -10,6 +10,7 @@ use super::contribute::{self, ContributionReport, Sent, Way};
 use super::waiting::Waiting;
 use crate::context::Context;
 use crate::model::content::checksum;
+use crate::model::digest::ObjectId;
 use crate::model::id::{ComponentId, IdOrName};
 use crate::model::index::IndexFile;
 use crate::model::resolve::Catalog as _;
@@ -43,9 +44,9 @@ pub(super) fn tell(context: &Context, taken: &Taken, way: &Way, (id, version, br
     let registry = way.open(context, vec![IdOrName::Id(id.clone())])?;
     let tree = tree_id(&taken.files)?;
     let waiting = Waiting::find(context, way, &registry, branch)?;
-    let (state, words) = match (on_main(&registry, taken, id, version)?, &waiting) {
+    let (state, words) = match (on_main(&registry, taken, id, version, tree)?, &waiting) {
         (Some(known), _) => known,
-        (None, Some(waiting)) => on_branch(&registry, waiting, id, &tree.to_string())?,
+        (None, Some(waiting)) => on_branch(&registry, waiting, id, tree)?,
         (None, None) => ("anew", "is in the forum neither as a branch nor on main: nothing of it is there yet; forum publish".to_owned()),
     };
     let printed = registry.contribution(branch)?.filter(|last| waiting.as_ref().is_some_and(|waiting| waiting.commit == last.commit));
@@ -65,7 +66,7 @@ pub(super) fn tell(context: &Context, taken: &Taken, way: &Way, (id, version, br
 }
 
 /// What `main` says of the version, where it has it.
-fn on_main(registry: &Registry, taken: &Taken, id: &ComponentId, version: &str) -> Result<Option<(&'static str, String)>> {
+fn on_main(registry: &Registry, taken: &Taken, id: &ComponentId, version: &str, tree: ObjectId) -> Result<Option<(&'static str, String)>> {
     let index = registry.index(id)?;
     let find = |index: &IndexFile| {
         let version: Version = version.parse().ok()?;
@@ -76,17 +77,17 @@ fn on_main(registry: &Registry, taken: &Taken, id: &ComponentId, version: &str) 
     let raise = format!("raise `version` in {}", taken.manifest());
     Ok(Some(match removed {
         Some(reason) => ("anew", format!("was removed for good: {reason}; {raise}")),
-        None if there == tree_id(&taken.files)? => ("merged", "is merged".to_owned()),
+        None if there == tree => ("merged", "is merged".to_owned()),
         None => ("anew", format!("is on main with other content: {raise}")),
     }))
 }
 
 /// Whether the branch can be merged, and is what would be published.
-fn on_branch(registry: &Registry, waiting: &Waiting<'_>, id: &ComponentId, tree: &str) -> Result<(&'static str, String)> {
+fn on_branch(registry: &Registry, waiting: &Waiting<'_>, id: &ComponentId, tree: ObjectId) -> Result<(&'static str, String)> {
     let anew = |why: &str| ("anew", format!("is to be made anew, {why}: forum publish"));
     Ok(if !waiting.fits(registry, &format!("index/{id}.toml").parse()?)? {
         anew("for main has got something else of the component meanwhile")
-    } else if waiting.tree(&format!("components/{id}").parse()?)?.is_none_or(|there| there.to_string() != tree) {
+    } else if waiting.tree(&format!("components/{id}").parse()?)?.is_none_or(|there| there.to_string() != tree.to_string()) {
         anew("for the files here are not those on the branch")
     } else {
         ("waits", "waits for its review".to_owned())

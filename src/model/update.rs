@@ -152,6 +152,15 @@ pub fn beside(path: &RelPath, word: &str, version: &Version, taken: &dyn Fn(&str
     }
 }
 
+/// Whether a file has a name that [`beside`] gives: one of the words and a version behind a dot.
+#[must_use]
+pub fn is_beside(file_name: &str) -> bool {
+    [THEIRS, CONFLICTS].into_iter().any(|word| {
+        let behind = file_name.split_once(&format!(".{word}-")).map(|(_, behind)| behind);
+        behind.is_some_and(|behind| behind.split('.').take(2).filter(|part| part.parse::<u64>().is_ok()).count() == 2)
+    })
+}
+
 /// The word in the name of a file that holds what the newer version has.
 pub const THEIRS: &str = "theirs";
 /// The word in the name of a report on what disagrees.

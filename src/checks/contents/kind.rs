@@ -3,7 +3,7 @@
 
 use super::super::finding::{Finding, line_of};
 use super::super::rules::id;
-use crate::model::update::{CONFLICTS, THEIRS};
+use crate::model::update::is_beside;
 
 /// Files that hold private keys, whatever else is in them.
 const KEY_CONTAINERS: [&str; 10] = ["pfx", "p12", "jks", "keystore", "jceks", "bks", "ppk", "kdbx", "p8", "snk"];
@@ -19,11 +19,7 @@ pub(super) fn by_name(path: &str) -> Option<Finding> {
 /// A file that `forum update` laid beside another for a person to choose from.
 pub(super) fn left_beside(path: &str) -> Option<Finding> {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let is_left = [THEIRS, CONFLICTS].into_iter().any(|word| {
-        let behind = name.split_once(&format!(".{word}-")).map(|(_, behind)| behind);
-        behind.is_some_and(|behind| behind.split('.').take(2).filter(|part| part.parse::<u64>().is_ok()).count() == 2)
-    });
-    is_left.then(|| {
+    is_beside(name).then(|| {
         let finding = Finding::new(id::CONFLICT_MARKERS, "was left by an update that a person has to end").at(path);
         finding.help("settle what disagrees, remove this file, then: forum update --continue")
     })

@@ -19,7 +19,10 @@ use crate::store::fs::lock::FileLock;
 use crate::store::fs::{make_private_directory, remove_directory, remove_file};
 use crate::store::memory::{Memory, file_name_of};
 use crate::store::objects::{Objects, torn_pack};
-use crate::store::transport::{ACCEPTED, BUILTIN_SUFFIX, EngineChoice, History, INCOMING, Job, Transport, Wanted, engine};
+use crate::store::transport::{ACCEPTED, EngineChoice, History, INCOMING, Job, Transport, Wanted, engine};
+
+/// The end of the name of a cache that the built-in engine fills: it cannot go on with a partial one of git's.
+const BUILTIN_SUFFIX: &str = "-builtin";
 
 /// A cache repository, in `folder`, and the way to its server.
 pub(super) struct Remote {

@@ -31,9 +31,6 @@ pub const ACCEPTED: &str = "refs/forum/main";
 /// The mark of a cache repository whose server serves nothing but all of `main`.
 pub const FULL_MARK: &str = "forum-full";
 
-/// The end of the name of a cache that the built-in engine fills: it cannot go on with a partial one of git's.
-pub const BUILTIN_SUFFIX: &str = "-builtin";
-
 /// Which engine the settings ask for (`FORUM_GIT`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum EngineChoice {
