@@ -404,6 +404,13 @@ impl VersionRecord {
 }
 
 impl Deprecated {
+    /// Why, and what to use instead, in one line.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        let instead = self.replaced_by.as_ref().map(|id| format!("; use {id}")).unwrap_or_default();
+        format!("{}{instead}", self.reason)
+    }
+
     fn from_raw(raw: RawDeprecated) -> Result<Self, String> {
         let replaced_by = raw.replaced_by.map(|id| id.parse().map_err(|error| format!("has a bad `replaced-by`: {error}")));
         Ok(Self { reason: raw.reason, replaced_by: replaced_by.transpose()? })

@@ -16,14 +16,15 @@ const DOWN: &str = "\u{1b}[B";
 fn every_variable_is_asked_for_and_defaults_are_proposed() {
     let (sandbox, ws) = typed();
     let mut terminal = Terminal::start(&sandbox, &ws, &["fetch", "goteborg/typed", K[0], K[1]]);
-    terminal.expect("goteborg/typed: active").expect("true").answer("false");
+    // In the order of the manifest.
     terminal.expect("goteborg/typed: code").answer("12345");
     terminal.expect("^[0-9]{4}$").expect("goteborg/typed: code").answer("2281");
-    terminal.expect("goteborg/typed: key").answer("falsch");
-    terminal.expect("must match").expect("goteborg/typed: key").answer(SECRET);
-    terminal.expect("goteborg/typed: level").expect("high").keys(DOWN).answer("");
     terminal.expect("goteborg/typed: retries").expect("3").answer("many");
     terminal.expect("whole number").expect("goteborg/typed: retries").answer("");
+    terminal.expect("goteborg/typed: active").expect("true").answer("false");
+    terminal.expect("goteborg/typed: level").expect("high").keys(DOWN).answer("");
+    terminal.expect("goteborg/typed: key").answer("falsch");
+    terminal.expect("must match").expect("goteborg/typed: key").answer(SECRET);
     terminal.expect("goteborg/typed");
     let (code, screen) = terminal.end();
     assert_eq!(code, Some(0), "{screen}");
@@ -45,9 +46,9 @@ fn what_the_command_line_answers_is_not_asked_for_and_dependencies_are_asked_for
     let (sandbox, ws) = typed();
     let args = ["fetch", "goteborg/above", K[0], K[1], "--set", "goteborg/typed:code=0180", "--set", "goteborg/typed:active=true"];
     let mut terminal = Terminal::start(&sandbox, &ws, &args);
-    terminal.expect("goteborg/typed: key").answer(SECRET);
-    terminal.expect("goteborg/typed: level").answer("");
     terminal.expect("goteborg/typed: retries").answer("12");
+    terminal.expect("goteborg/typed: level").answer("");
+    terminal.expect("goteborg/typed: key").answer(SECRET);
     let (code, screen) = terminal.end();
     assert_eq!(code, Some(0), "{screen}");
     assert!(!screen.contains("typed: code") && !screen.contains("typed: active"), "{screen}");
@@ -64,10 +65,10 @@ fn whoever_leaves_at_a_question_leaves_all_untouched() {
             let (sandbox, ws) = typed();
             let before = snapshot(&ws);
             let mut terminal = Terminal::start(&sandbox, &ws, &["fetch", "goteborg/typed", K[0], K[1]]);
-            for (name, answer) in [("active", ""), ("code", "2281"), ("key", SECRET), ("level", "")].iter().take(questions) {
+            for (name, answer) in [("code", "2281"), ("retries", ""), ("active", ""), ("level", "")].iter().take(questions) {
                 terminal.expect(&format!("goteborg/typed: {name}")).answer(answer);
             }
-            let asked = ["active", "code", "", "", "retries"][questions];
+            let asked = ["code", "retries", "", "", "key"][questions];
             terminal.expect(&format!("goteborg/typed: {asked}")).keys(key);
             let (code, screen) = terminal.end();
             assert_eq!(code, Some(130), "{screen}");
