@@ -326,7 +326,7 @@ impl<'a> Places<'a> {
 }
 
 fn several_known(names: &[String]) -> Failure {
-    Failure::new(Code::Usage, format!("several registries are known: {}", names.join(", "))).hint(format!("add --registry {}", names[0]))
+    Failure::new(Code::Usage, format!("several registries are known: {}", names.join(", "))).hint("add --registry NAME")
 }
 
 fn contradiction(id: &str, entry: &str, flag: &str) -> Failure {

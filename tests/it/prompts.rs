@@ -2,7 +2,7 @@
 
 use crate::support::fixtures::{KOMMUN, empty};
 use crate::support::registry::Version;
-use crate::support::sandbox::text;
+use crate::support::sandbox::{Sandbox, text};
 use crate::support::terminal::Terminal;
 use crate::support::{files, snapshot, unchanged};
 use crate::variables::{SECRET, typed};
@@ -103,4 +103,17 @@ fn a_question_cannot_paint_the_terminal() {
         assert!(!found, "{}", terminal.screen().escape_debug());
     }
     terminal.end();
+}
+
+#[test]
+fn who_publishes_is_asked_until_it_can_be_an_owner() {
+    let sandbox = Sandbox::new();
+    let home = sandbox.directory("ours");
+    let mut terminal = Terminal::start(&sandbox, &home, &["new", "pupil-sync"]);
+    terminal.expect("Who publishes here").answer("Lunds kommun");
+    terminal.expect("a-z, 0-9 and single hyphens").expect("Who publishes here").answer("lund");
+    let (code, screen) = terminal.end();
+    assert!(code == Some(0) && !screen.contains("()"), "{screen}");
+    assert!(text(&home.join("forum.toml")).contains("owner = \"lund\""));
+    assert!(text(&home.join("pupil-sync/component.toml")).contains("owner = \"lund\""));
 }
