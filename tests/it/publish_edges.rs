@@ -56,6 +56,15 @@ fn a_name_writes_no_line_of_its_own_into_a_log() {
 }
 
 #[test]
+fn a_registry_that_is_misspelt_is_told_from_one_that_is_known() {
+    let world = World::new();
+    for command in ["check", "publish"] {
+        let run = world.sandbox.run(&world.muni, &[command, DIR, "--registry", "komun"]).exits(1);
+        assert!(run.stderr.contains("there is no registry at") && run.stderr.contains("try: --registry kommun"), "{run}");
+    }
+}
+
+#[test]
 fn a_commit_that_a_reviewer_amended_is_left_alone() {
     let world = World::new();
     for forgotten in [false, true] {
