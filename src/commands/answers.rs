@@ -11,6 +11,7 @@ use crate::fail;
 use crate::model::escape::escape;
 use crate::model::id::ComponentId;
 use crate::model::manifest::Manifest;
+use crate::model::toml_error::explain;
 use crate::model::variables::{Answer, Answers, Variable};
 use crate::store::fs::read_text;
 use crate::ui::Ui;
@@ -41,8 +42,12 @@ impl Given {
             let text = read_text(&path)?;
             given.read_file(&text).with_context(|| shown)?;
         }
-        for word in set {
-            let Some((key, value)) = word.split_once('=') else { fail!(Code::Usage, "--set: `{}` is not KEY=VALUE", word.escape_debug()) };
+        for (at, word) in set.iter().enumerate() {
+            // What was typed may be a secret with its key left out.
+            let Some((key, value)) = word.split_once('=') else {
+                let failure = Failure::new(Code::Usage, format!("what follows --set number {} is not KEY=VALUE", at + 1));
+                return Err(failure.hint("--set KEY=VALUE, or for one component: --set owner/name:KEY=VALUE").into());
+            };
             let value = Raw::Typed(value.to_owned());
             match key.split_once(':') {
                 Some((id, key)) => {
@@ -57,7 +62,7 @@ impl Given {
 
     fn read_file(&mut self, text: &str) -> Result<()> {
         let usage = |why: String| Failure::new(Code::Usage, why);
-        let table: toml::Table = toml::from_str(text).map_err(|e| usage(e.to_string()))?;
+        let table: toml::Table = toml::from_str(text).map_err(|e| usage(explain(text, e.span(), e.message())))?;
         let answer = |key: &str, value: toml::Value| -> Result<Raw> {
             Ok(Raw::Toml(value.try_into().map_err(|_| usage(format!("`{key}` is neither string nor integer nor boolean")))?))
         };

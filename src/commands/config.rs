@@ -66,9 +66,10 @@ fn rows(context: &Context, file: &WorkspaceFile) -> Vec<Row> {
     let shown =
         |dir: &Option<Layered<std::path::PathBuf>>| dir.as_ref().map(|dir| Layered::new(dir.value.display().to_string(), dir.layer));
     let flag = context.registry.clone().map(|registry| Layered::new(registry, Layer::Flags));
+    let registry = flag.or_else(|| settings.default_registry.clone());
     let components = if file.components_is_set { Layer::Workspace } else { Layer::BuiltIn };
     let mut rows = vec![
-        Row::of("default-registry", flag.or_else(|| settings.default_registry.clone())),
+        Row::of("default-registry", registry.map(|set| Layered::new(without_credentials(&set.value), set.layer))),
         Row::of("owner", settings.owner_in(file.owner.as_ref())),
         Row::of("components", Some(Layered::new(&file.components_dir, components))),
         Row::of("git", Some(settings.git.clone())),

@@ -177,6 +177,9 @@ impl fmt::Display for Address {
 /// A user alone stays in `ssh://` and scp addresses, where it is part of the address.
 #[must_use]
 pub fn without_credentials(text: &str) -> String {
+    if let Some((_, host, path)) = scp_parts(text).filter(|(user, ..)| user.contains(':') && !text.contains("://")) {
+        return format!("{host}:{path}");
+    }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
@@ -184,6 +187,7 @@ pub fn without_credentials(text: &str) -> String {
         out.push_str(head);
         let end =
             tail.find(|c: char| matches!(c, '/' | '\\' | '?' | '#' | '\'' | '"' | '<' | '>') || c.is_whitespace()).unwrap_or(tail.len());
+        let end = raw_password_end(tail, end).unwrap_or(end);
         let authority = &tail[..end];
         match authority.rsplit_once('@') {
             Some((user, host)) => {
@@ -199,6 +203,15 @@ pub fn without_credentials(text: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// Where the host ends behind a password that holds a `/` or the like as it is, so that it seems to end earlier.
+fn raw_password_end(tail: &str, end: usize) -> Option<usize> {
+    let (_, port) = tail[..end].split_once(':').filter(|_| !tail.starts_with('['))?;
+    let is_port = tail[..end].contains('@') || port.bytes().all(|digit| digit.is_ascii_digit());
+    let word = &tail[..tail.find(char::is_whitespace).unwrap_or(tail.len())];
+    let host = word.rfind('@').filter(|_| !is_port)? + 1;
+    Some(word[host..].find(['/', '\\', '?', '#', '\'', '"', '<', '>']).map_or(word.len(), |slash| host + slash))
 }
 
 fn refused(message: impl Into<String>) -> Failure {
@@ -417,5 +430,8 @@ mod tests {
         assert_eq!(without_credentials("fatal: 'https://u:p@h/a' and http://t@h/b"), "fatal: 'https://h/a' and http://h/b");
         assert_eq!(without_credentials("ssh://git@h/a"), "ssh://git@h/a");
         assert_eq!(without_credentials("ssh://git:pw@h/a"), "ssh://h/a");
+        assert_eq!(without_credentials("at https://u:p/w?@h/a: no"), "at https://h/a: no");
+        assert_eq!(without_credentials("https://h:8080/a and u@h"), "https://h:8080/a and u@h");
+        assert_eq!(without_credentials("u:hunter2@h:a/b"), "h:a/b");
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::Name;
 use super::toml_document::set_value;
+use super::toml_error::explain;
 use crate::error::{Code, Failure};
 
 /// One adopter's record. What the file leaves out is empty.
@@ -56,7 +57,7 @@ impl AdoptionChange {
         let fail = |why: String| Failure::new(Code::InvalidRegistry, format!("adoptions/{}/{}.toml: {why}", self.component, self.by));
         let text = std::str::from_utf8(old.unwrap_or_default()).map_err(|_| fail("is not UTF-8".into()))?;
         let mut document: toml_edit::DocumentMut =
-            text.parse().map_err(|e: toml_edit::TomlError| fail(e.to_string().trim_end().to_owned()))?;
+            text.parse().map_err(|e: toml_edit::TomlError| fail(explain(text, e.span(), e.message())))?;
         if self.status.is_none() && document.get("status").is_none() {
             let failure = Failure::new(Code::MissingAnswers, format!("how {} is used is not known yet", self.component));
             return Err(failure.hint(format!("forum adopt {} --status production", self.component)));

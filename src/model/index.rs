@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::digest::{Checksum, ObjectId};
 use super::id::ComponentId;
 use super::lockfile::has_conflict_markers;
+use super::toml_error::explain;
 use crate::error::{Code, Failure};
 
 /// The `format` that this forum reads and writes.
@@ -309,9 +310,7 @@ pub(super) fn explain_toml(text: &str, error: &toml::de::Error) -> String {
     if has_conflict_markers(text) {
         return "has the conflict markers of an unfinished merge".to_owned();
     }
-    let line = error.span().map(|span| text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1);
-    let message = error.message().trim_end();
-    line.map_or_else(|| format!("cannot be read: {message}"), |line| format!("cannot be read: line {line}: {message}"))
+    format!("cannot be read: {}", explain(text, error.span(), error.message()))
 }
 
 impl IndexFile {

@@ -6,6 +6,7 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Tab
 
 use super::id::ComponentId;
 use super::index::{Card, FORMAT, IndexFile, VersionRecord};
+use super::toml_error::explain;
 use crate::error::{Code, Failure};
 
 /// An index file to be written.
@@ -32,7 +33,7 @@ impl IndexDocument {
     pub fn parse(id: &ComponentId, bytes: &[u8]) -> Result<Self, Failure> {
         let fail = |why: String| Failure::new(Code::InvalidRegistry, format!("index/{id}.toml: {why}"));
         let text = std::str::from_utf8(bytes).map_err(|_| fail("is not UTF-8".into()))?;
-        let document = text.parse().map_err(|e: toml_edit::TomlError| fail(e.to_string().trim_end().to_owned()))?;
+        let document = text.parse().map_err(|e: toml_edit::TomlError| fail(explain(text, e.span(), e.message())))?;
         Ok(Self { id: id.clone(), document })
     }
 

@@ -13,6 +13,7 @@ use super::digest::{Checksum, ObjectId};
 use super::id::ComponentId;
 use super::index::VersionRecord;
 use super::path::RelPath;
+use super::toml_error::explain;
 use super::variables::Answers;
 use crate::error::{Code, Failure};
 
@@ -113,7 +114,7 @@ impl Lock {
             return Err(fail("has conflict markers from a merge").hint("take either side, then `forum fetch`"));
         }
         let format = toml::from_str::<toml::Table>(text)
-            .map_err(|e| fail(e.to_string().trim_end()).hint(repair))?
+            .map_err(|e| fail(&explain(text, e.span(), e.message())).hint(repair))?
             .get("format")
             .and_then(toml::Value::as_integer);
         match format {
@@ -123,7 +124,7 @@ impl Lock {
             }
             _ => return Err(fail("does not begin with `format = 1`").hint(repair)),
         }
-        let raw: RawLock = toml::from_str(text).map_err(|e| fail(e.to_string().trim_end()).hint(repair))?;
+        let raw: RawLock = toml::from_str(text).map_err(|e| fail(&explain(text, e.span(), e.message())).hint(repair))?;
         debug_assert_eq!(raw.format, FORMAT);
         let mut lock = Self::default();
         for entry in raw.component {

@@ -11,6 +11,7 @@ use toml::Spanned;
 
 use super::id::ComponentId;
 use super::path::RelPath;
+use super::toml_error::explain;
 use super::variables::Variable;
 use crate::error::{Code, Failure};
 
@@ -211,7 +212,7 @@ impl Manifest {
     pub fn parse(id: &ComponentId, version: &Version, bytes: &[u8]) -> Result<Self, Failure> {
         let fail = |why: String| Failure::new(Code::InvalidManifest, format!("{id} {version}: {MANIFEST_FILE}: {why}"));
         let text = std::str::from_utf8(bytes).map_err(|_| fail("is not UTF-8".into()))?;
-        let raw: RawManifest = toml::from_str(text).map_err(|e| fail(e.to_string().trim_end().to_owned()))?;
+        let raw: RawManifest = toml::from_str(text).map_err(|e| fail(explain(text, e.span(), e.message())))?;
         // There is one format so far, and it bears no number; a later one would.
         if let Some(format) = raw.format.filter(|format| format.as_integer() != Some(1)) {
             return Err(fail(format!("has format {format}, which this forum does not know")).hint("take a newer forum"));

@@ -24,6 +24,7 @@ pub mod resolve;
 pub mod search;
 pub(crate) mod text;
 mod toml_document;
+pub(crate) mod toml_error;
 pub mod update;
 pub mod user_settings;
 pub mod variables;

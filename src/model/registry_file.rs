@@ -6,6 +6,7 @@ use semver::Version;
 use serde::Deserialize;
 
 use super::id::Name;
+use super::toml_error::explain;
 use crate::error::{Code, Failure};
 
 /// The name of the file at the top of a registry.
@@ -70,7 +71,6 @@ struct Raw {
     licences: Vec<String>,
     #[serde(default)]
     disclaimer: String,
-    min_forum: Option<Version>,
     #[serde(default)]
     limits: RawLimits,
     #[serde(default)]
@@ -113,16 +113,21 @@ impl RegistryFile {
     pub fn parse(bytes: &[u8], running: &Version) -> Result<Self, Failure> {
         let fail = |why: String| Failure::new(Code::InvalidRegistry, format!("{REGISTRY_FILE}: {why}"));
         let text = std::str::from_utf8(bytes).map_err(|_| fail("is not UTF-8".into()))?;
-        let format = toml::from_str::<toml::Table>(text).map_err(|e| fail(e.to_string().trim_end().into()))?.remove("format");
-        if let Some(later) = format.as_ref().and_then(toml::Value::as_integer).filter(|&f| f > FORMAT) {
+        // A file for a newer forum is to be called so, whatever else it holds.
+        let table: toml::Table = toml::from_str(text).map_err(|e| fail(explain(text, e.span(), e.message())))?;
+        if let Some(later) = table.get("format").and_then(toml::Value::as_integer).filter(|&f| f > FORMAT) {
             return Err(fail(format!("has format {later}, which needs a newer forum")).hint("update forum"));
         }
-        let raw: Raw = toml::from_str(text).map_err(|e| fail(e.to_string().trim_end().into()))?;
+        let least = table.get("min-forum").and_then(toml::Value::as_str).and_then(|least| least.parse::<Version>().ok());
+        if let Some(least) = least.as_ref().filter(|least| *least > running) {
+            return Err(fail(format!("the registry asks for forum {least} or newer; this is {running}")).hint("update forum"));
+        }
+        let raw: Raw = toml::from_str(text).map_err(|e| fail(explain(text, e.span(), e.message())))?;
         if raw.format != FORMAT {
             return Err(fail(format!("has format {}", raw.format)));
         }
-        if let Some(least) = raw.min_forum.filter(|least| least > running) {
-            return Err(fail(format!("the registry asks for forum {least} or newer; this is {running}")).hint("update forum"));
+        if least.is_none() && table.contains_key("min-forum") {
+            return Err(fail("min-forum is no version such as \"0.1.0\"".into()));
         }
         let default = Limits::default();
         let read = |key: &str, text: Option<String>, or: u64| match text {
@@ -181,6 +186,9 @@ mod tests {
         for (text, part) in [
             ("format = 2\nname = \"kommun\"\n", "format 2"),
             ("format = 1\nname = \"kommun\"\nmin-forum = \"9.0.0\"\n", "forum 9.0.0 or newer"),
+            ("format = 1\nname = \"kommun\"\nmin-forum = \"9.0.0\"\n[limits]\nfile = 10\n", "forum 9.0.0 or newer"),
+            ("format = 1\nmin-forum = \"9.0.0\"\nname = 3\n", "forum 9.0.0 or newer"),
+            ("format = 1\nname = \"kommun\"\nmin-forum = \"soon\"\n", "registry.toml"),
             ("format = 1\nname = \"../x\"\n", "registry.toml"),
             ("format = 1\nname = \"kommun\"\n[limits]\nfile = \"huge\"\n", "no size"),
             ("name = \"kommun\"\n", "format"),

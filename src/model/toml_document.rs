@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 use super::lockfile::{has_conflict_markers, invalid};
+use super::toml_error::explain;
+use super::user_settings::SETTINGS_FILE;
 use crate::error::Failure;
 
 /// The file as it was read, with the changes made since.
@@ -21,18 +23,19 @@ pub(super) struct TomlDocument {
 impl TomlDocument {
     /// Reads the file `name`; of nothing it makes an empty one.
     pub(super) fn parse(name: &'static str, bytes: &[u8]) -> Result<Self, Failure> {
-        let fail = |why: &str| invalid(name, why);
+        let fail = |why: &str| unusable(name, why);
         let original = std::str::from_utf8(bytes).map_err(|_| fail("is not UTF-8"))?;
         if has_conflict_markers(original) {
-            return Err(fail("has conflict markers from a merge").hint(format!("settle the conflict in {name}, then `forum fetch`")));
+            let again = format!("settle the conflict in {name}, then the same command again");
+            return Err(fail("has conflict markers from a merge").hint(again));
         }
-        let document = original.parse().map_err(|e: toml_edit::TomlError| fail(e.to_string().trim_end()))?;
+        let document = original.parse().map_err(|e: toml_edit::TomlError| fail(&explain(original, e.span(), e.message())))?;
         Ok(Self { name, original: original.to_owned(), document })
     }
 
     /// Says what is wrong with the file.
     pub(super) fn fail(&self, why: impl std::fmt::Display) -> Failure {
-        invalid(self.name, why.to_string().trim_end())
+        unusable(self.name, why.to_string().trim_end())
     }
 
     /// The keys at the top.
@@ -106,6 +109,16 @@ impl TomlDocument {
             return self.original.clone();
         }
         if self.original.contains("\r\n") { plain.replace('\n', "\r\n") } else { text }
+    }
+}
+
+/// Says that the file cannot be used. Settings are in no repository, so `git diff` would tell nothing of them.
+fn unusable(name: &str, why: &str) -> Failure {
+    let failure = invalid(name, why);
+    if name == SETTINGS_FILE {
+        failure.hint("mend your settings by hand, or move the file away: forum then has its defaults")
+    } else {
+        failure
     }
 }
 

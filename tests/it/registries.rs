@@ -40,6 +40,44 @@ fn a_later_layer_wins_and_each_value_names_its_own() {
 }
 
 #[test]
+fn a_password_in_an_address_is_never_said() {
+    let (sandbox, _small, ws) = ready();
+    let settings = sandbox.path("config");
+    let config = settings.join("config.toml");
+    fs::create_dir_all(&settings).unwrap();
+    for address in ["https://u:hemligt@other.example/r", "https://u:hem/ligt@other.example/r", "u:hemligt@other.example:r"] {
+        let said = |run: &Outcome| {
+            assert!(run.both().contains("other.example") && !run.both().contains("ligt"), "{run}");
+        };
+        for json in [&["config"][..], &["config", "--json"]] {
+            said(&sandbox.run_with(&ws, json, &[("FORUM_REGISTRY", address)]).ok());
+            said(&sandbox.run(&ws, &[json, &["--registry", address]].concat()).ok());
+            fs::write(&config, format!("default-registry = \"{address}\"\n")).unwrap();
+            said(&sandbox.run(&ws, json).ok());
+            fs::remove_file(&config).unwrap();
+        }
+        let run = sandbox.run(&ws, &["registry", "refresh", "--registry", address, "--json"]);
+        assert!(!run.both().contains("ligt"), "{run}");
+        run.fails(2, "usage");
+    }
+}
+
+#[test]
+fn a_line_that_is_no_toml_is_named_and_not_repeated() {
+    let (sandbox, _small, ws) = ready();
+    let wrong = "# one\n[registries.kommun]\nurl = \"https://u:hemligt@other.example/r\n";
+    fs::create_dir_all(sandbox.path("config")).unwrap();
+    for (path, name) in [(ws.join("forum.toml"), "forum.toml"), (sandbox.path("config/config.toml"), "config.toml")] {
+        fs::write(&path, wrong).unwrap();
+        let run = sandbox.run(&ws, &["status", "--json"]);
+        let error = run.fails(1, "invalid-workspace");
+        assert!(!run.both().contains("hemligt") && error.contains("line 3, column") && error.contains(name), "{run}");
+        fs::remove_file(&path).unwrap();
+    }
+    assert!(!sandbox.run(&ws, &["status"]).both().contains("hemligt"));
+}
+
+#[test]
 fn settings_that_cannot_be_read_are_refused_and_left() {
     let sandbox = Sandbox::new();
     let settings = sandbox.path("config");
@@ -48,6 +86,7 @@ fn settings_that_cannot_be_read_are_refused_and_left() {
         fs::write(settings.join("config.toml"), text).unwrap();
         let error = sandbox.run(&sandbox.directory("ws"), &["config", "--json"]).fails(1, "invalid-workspace");
         assert!(error.contains(part) && error.contains("config.toml"), "{error}");
+        assert!(!error.contains("forum.toml") && !error.contains("git diff"), "settings are in no repository: {error}");
         assert_eq!(fs::read_to_string(settings.join("config.toml")).unwrap(), text);
     }
     fs::remove_file(settings.join("config.toml")).unwrap();
