@@ -11,7 +11,7 @@ use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::address::Address;
 use crate::model::id::{ComponentId, IdOrName};
-use crate::model::lockfile::LockEntry;
+use crate::model::lockfile::{LOCK_FILE, LockEntry};
 use crate::model::path::RelPath;
 use crate::model::workspace_file::{Entry, WorkspaceFile, is_ours};
 use crate::store::registry::{Options, Registry, Visit};
@@ -127,8 +127,7 @@ impl<'a> Places<'a> {
 
     /// Whether two addresses, as `forum.toml` may have them, lead to one place.
     fn is_at(&self, known: &str, url: &str) -> bool {
-        let key = |url: &str| Address::parse(url).map(|address| address.relative_to(&self.root).key());
-        self.root.join(known) == self.root.join(url) || key(known).is_ok_and(|known| key(url).is_ok_and(|url| url == known))
+        is_one_place(known, url, &self.root)
     }
 
     /// The name of the registry that a person means by `text`: a known name, else an address.
@@ -193,6 +192,10 @@ impl<'a> Places<'a> {
     /// The registry that a component in the lock came from.
     pub(super) fn of_entry(&mut self, entry: &LockEntry) -> Result<&Registry> {
         let name = self.name_of(&entry.registry).unwrap_or_else(|| entry.registry.clone());
+        if let Err(failure) = Address::parse(&entry.registry) {
+            let failure = Failure::new(Code::InvalidWorkspace, format!("{LOCK_FILE}: the registry of {}: {failure}", entry.id));
+            return Err(failure.hint("restore it from Git, or delete it and run `forum fetch`").into());
+        }
         self.urls.entry(name.clone()).or_insert_with(|| entry.registry.clone());
         self.open(&name)
     }
@@ -339,6 +342,17 @@ fn several_known(names: &[String]) -> Failure {
 fn contradiction(id: &str, entry: &str, flag: &str) -> Failure {
     let failure = Failure::new(Code::Usage, format!("{id} comes from the registry {entry} (forum.toml), not from {flag} (--registry)"));
     failure.hint(format!("forum fetch {id} --registry {entry}"))
+}
+
+/// Whether two addresses lead to one place, however they are spelt; relative paths start at `base`.
+pub(super) fn is_one_place(one: &str, other: &str, base: &Path) -> bool {
+    let key = |text: &str| {
+        let address = Address::parse(text).ok()?.relative_to(base);
+        // Of a path that leads nowhere, what stands there is all that is known.
+        let path = address.local_path().map(|path| path.canonicalize().unwrap_or_else(|_| path.components().collect()));
+        Some(path.map_or_else(|| address.key(), |path| path.display().to_string()))
+    };
+    one == other || key(one).is_some_and(|one| key(other) == Some(one))
 }
 
 /// `to` as seen from `from`, with `/`; both absolute.

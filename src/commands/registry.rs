@@ -5,12 +5,13 @@ mod init;
 mod mirror;
 mod skeleton;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::places::relative;
+use super::places::{is_one_place, relative};
 use super::withdraw::{self, Deprecate, Yank};
 use super::{Outcome, open_workspace};
 use crate::context::Context;
@@ -18,6 +19,7 @@ use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::address::{Address, without_credentials};
 use crate::model::id::Name;
+use crate::model::user_settings::SETTINGS_FILE;
 use crate::model::workspace_file::{WORKSPACE_FILE, WorkspaceFile};
 use crate::store::registry::{Options, Registry, Tombstone, Visit};
 use crate::store::settings::Layer;
@@ -93,6 +95,9 @@ struct Row {
     name: String,
     url: String,
     layer: Layer,
+    /// The address as it was written, which is not said: it may hold a password.
+    #[serde(skip)]
+    written: String,
     /// Where relative addresses start.
     #[serde(skip)]
     base: PathBuf,
@@ -110,6 +115,20 @@ struct Registries {
     registries: Vec<Row>,
     #[serde(skip)]
     done: &'static str,
+}
+
+impl Row {
+    fn of(name: &str, url: &str, layer: Layer) -> Self {
+        Self {
+            name: name.to_owned(),
+            url: without_credentials(url),
+            layer,
+            written: url.to_owned(),
+            base: PathBuf::new(),
+            components: None,
+            removed: None,
+        }
+    }
 }
 
 impl Report for Registries {
@@ -173,9 +192,12 @@ fn add(context: &Context, args: &Add) -> Result<Registries> {
     let (url, layer) = if args.user || !workspace::is_workspace(&context.directory) {
         let url = path.as_ref().map_or_else(|| address.to_string(), |path| absolute(path));
         let mut user = context.settings.user.clone();
-        refuse_other(&user.registries, name, &url, "config.toml", "--user ")?;
-        user.set_registry(name, &url);
-        context.settings.save_user(&user)?;
+        let base = context.settings.user_file()?.parent().map(Path::to_path_buf).unwrap_or_default();
+        let there = Known { registries: &user.registries, base: &base, file: SETTINGS_FILE, flag: "--user " };
+        if !there.has(name, &url)? {
+            user.set_registry(name, &url);
+            context.settings.save_user(&user)?;
+        }
         (url, Layer::User)
     } else {
         let mut workspace = open_workspace(context)?;
@@ -183,26 +205,42 @@ fn add(context: &Context, args: &Add) -> Result<Registries> {
             Some(path) if Path::new(&args.url).is_relative() => relative(&workspace.root, &path),
             _ => address.to_string(),
         };
-        refuse_other(&workspace.file.registries, name, &url, WORKSPACE_FILE, "")?;
-        if !workspace.file.registries.contains_key(name) {
+        let there = Known { registries: &workspace.file.registries, base: &workspace.root, file: WORKSPACE_FILE, flag: "" };
+        if !there.has(name, &url)? {
             workspace.file.set_registry(name, &url);
             workspace.save_file(&workspace.file)?;
         }
         (url, Layer::Workspace)
     };
-    let row = Row { name: name.to_owned(), url, layer, base: PathBuf::new(), components: None, removed: None };
-    Ok(Registries { registries: vec![row], done: "added " })
+    Ok(Registries { registries: vec![Row::of(name, &url, layer)], done: "added " })
 }
 
-/// The same name with another address (details, "config.toml").
-fn refuse_other(known: &std::collections::BTreeMap<String, String>, name: &str, url: &str, place: &str, flag: &str) -> Result<()> {
-    match known.get(name).filter(|old| *old != url) {
-        None => Ok(()),
-        Some(old) => {
-            let old = without_credentials(old);
-            let failure = Failure::new(Code::Exists, format!("{place} has a registry {name} already: it is {old}, not {url}"));
-            Err(failure.hint(format!("forum registry remove {flag}{name}")).hint("or give it another name").into())
+/// The registries that a file names.
+struct Known<'a> {
+    registries: &'a BTreeMap<String, String>,
+    /// Where relative addresses start.
+    base: &'a Path,
+    file: &'static str,
+    /// What names the file to `registry remove`.
+    flag: &'static str,
+}
+
+impl Known<'_> {
+    /// Whether it is there, however its address is spelt; the same name with another address is refused (details,
+    /// "config.toml").
+    fn has(&self, name: &str, url: &str) -> Result<bool> {
+        let Self { registries, base, file, flag } = self;
+        let Some(old) = registries.get(name) else { return Ok(false) };
+        let away = format!("forum registry remove {flag}{name}");
+        if let Err(failure) = Address::parse(old) {
+            let message = format!("{file}: [registries.{name}]: {failure}");
+            return Err(Failure { message, ..failure.hint(away) }.into());
         }
+        if is_one_place(old, url, base) {
+            return Ok(true);
+        }
+        let failure = Failure::new(Code::Exists, format!("{file} has a registry {name} already: it is {old}, not {url}"));
+        Err(failure.hint(away).hint("or give it another name").into())
     }
 }
 
@@ -215,12 +253,8 @@ fn known(context: &Context, file: &WorkspaceFile, root: &Path) -> Vec<Row> {
     let settings = &context.settings;
     let users = settings.config_dir.as_ref().map(|dir| dir.value.clone()).unwrap_or_default();
     let row = |(name, url, layer): (&String, &String, Layer)| Row {
-        name: name.clone(),
-        url: without_credentials(url),
-        layer,
         base: if layer == Layer::User { users.clone() } else { root.to_path_buf() },
-        components: None,
-        removed: None,
+        ..Row::of(name, url, layer)
     };
     settings.registries_with(&file.registries).map(row).collect()
 }
@@ -239,14 +273,6 @@ fn remove(context: &Context, args: &Remove) -> Result<Registries> {
     let name = &args.name;
     let unknown =
         |place: &str, hint: String| Failure::new(Code::NotFound, format!("{place} has no registry `{}`", name.escape_debug())).hint(hint);
-    let row = |url: String, layer| Row {
-        name: name.clone(),
-        url: without_credentials(&url),
-        layer,
-        base: PathBuf::new(),
-        components: None,
-        removed: None,
-    };
     let removed = if args.user || !workspace::is_workspace(&context.directory) {
         let mut user = context.settings.user.clone();
         let Some(url) = user.registries.get(name).cloned() else {
@@ -254,7 +280,7 @@ fn remove(context: &Context, args: &Remove) -> Result<Registries> {
         };
         user.remove_registry(name);
         context.settings.save_user(&user)?;
-        row(url, Layer::User)
+        Row::of(name, &url, Layer::User)
     } else {
         let mut workspace = open_workspace(context)?;
         let Some(url) = workspace.file.registries.get(name).cloned() else {
@@ -270,7 +296,7 @@ fn remove(context: &Context, args: &Remove) -> Result<Registries> {
         }
         workspace.file.remove_registry(name);
         workspace.save_file(&workspace.file)?;
-        row(url, Layer::Workspace)
+        Row::of(name, &url, Layer::Workspace)
     };
     Ok(Registries { registries: vec![removed], done: "removed " })
 }
@@ -281,10 +307,7 @@ fn refresh(context: &Context, args: &Refresh) -> Result<Registries> {
     if let Some(text) = context.named_registry() {
         rows = match rows.into_iter().find(|row| row.name == *text) {
             Some(row) => vec![row],
-            None => {
-                let base = context.started_in.clone();
-                vec![Row { name: String::new(), url: text.clone(), layer: Layer::Flags, base, components: None, removed: None }]
-            }
+            None => vec![Row { base: context.started_in.clone(), ..Row::of("", text, Layer::Flags) }],
         };
     }
     if rows.is_empty() {
@@ -294,25 +317,59 @@ fn refresh(context: &Context, args: &Refresh) -> Result<Registries> {
     if context.store.offline {
         fail!(Code::Offline, "refreshing asks the network, which --offline forbids");
     }
-    let options = Options { accept_rewrite: args.accept_rewrite, ..context.store.clone() };
-    let visit = Visit { newest: true, components: Vec::new() };
+    // One that cannot be brought keeps nobody from the others.
+    let mut failed = Vec::new();
     for row in &mut rows {
-        let opened = Address::parse(&row.url).map_err(Into::into).and_then(|url| Registry::open(&url, &row.base, &options, &visit));
-        let registry = opened.with_context(|| format!("refreshing {}", without_credentials(&row.url)))?;
-        // With the index at hand, searching works offline from now on.
-        let index = registry.search_index()?;
-        registry.take_notes().iter().for_each(|note| context.ui.say(note));
-        row.components = Some(index.len());
-        if args.accept_rewrite {
-            let removed = registry.tombstones()?;
-            for one in &removed {
-                context.ui.say(&format!("removed: {} {}: {}", one.id, one.version, one.reason));
-            }
-            row.removed = Some(removed);
-        }
-        if row.name.is_empty() {
-            row.name = registry.file.name.to_string();
+        let what = if row.name.is_empty() { row.url.clone() } else { format!("{} ({})", row.name, row.url) };
+        let brought = bring(context, args, row).with_context(|| format!("refreshing {what}"));
+        failed.extend(brought.err().map(|error| Failure::of(&error)));
+    }
+    let Some(first) = failed.first() else { return Ok(Registries { registries: rows, done: "" }) };
+    for row in &rows {
+        if let Some(count) = row.components {
+            context.ui.say(&format!("refreshed {} ({count} components)", row.name));
         }
     }
-    Ok(Registries { registries: rows, done: "" })
+    Err(all_of(first.code, &failed).into())
+}
+
+/// Several failures as one.
+fn all_of(code: Code, failed: &[Failure]) -> Failure {
+    let message = failed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let mut hints: Vec<String> = Vec::new();
+    for hint in failed.iter().flat_map(|failure| &failure.hints) {
+        if !hints.contains(hint) {
+            hints.push(hint.clone());
+        }
+    }
+    Failure { code, message, hints }
+}
+
+/// Brings the newest state of one registry, its index included: searching works offline from then on.
+fn bring(context: &Context, args: &Refresh, row: &mut Row) -> Result<()> {
+    let options = Options { accept_rewrite: args.accept_rewrite, ..context.store.clone() };
+    let visit = Visit { newest: true, components: Vec::new() };
+    let registry = Registry::open(&Address::parse(&row.written)?, &row.base, &options, &visit)?;
+    if args.accept_rewrite {
+        registry.accept_gone()?;
+    }
+    let (index, broken) = registry.checked_index()?;
+    registry.take_notes().iter().for_each(|note| context.ui.say(note));
+    if args.accept_rewrite {
+        let removed = registry.tombstones()?;
+        for one in &removed {
+            context.ui.say(&format!("removed: {} {}: {}", one.id, one.version, one.reason));
+        }
+        row.removed = Some(removed);
+    }
+    if row.name.is_empty() {
+        row.name = registry.file.name.to_string();
+    }
+    if !broken.is_empty() {
+        let failure = Failure::new(Code::Integrity, broken.join("; "));
+        let failure = failure.hint("a published version never changes: ask the forum's maintainers what happened");
+        return Err(failure.hint("all other components can be found and fetched").into());
+    }
+    row.components = Some(index.len());
+    Ok(())
 }

@@ -178,6 +178,7 @@ fn row(context: &Context, workspace: &Workspace, places: &mut Places<'_>, entry:
 
 /// Adds what the registry knows.
 fn ask(registry: &Registry, workspace: &Workspace, entry: &LockEntry, known: Row) -> Result<Row> {
+    registry.refuse_gone(&entry.id, Some(&entry.version))?;
     let Some(index) = registry.index(&entry.id)? else { return Ok(known) };
     let newest = index.newest().map(|record| record.version.clone());
     let (yanked, removed, reason) = match index.state(&entry.version) {

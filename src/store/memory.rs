@@ -2,8 +2,10 @@
 //!
 //! It lies in the state directory, apart from what a cleaned cache loses, because it is what makes "the index only
 //! moves forward" and "a version never changes" hold from one run to the next (contract, section 3). `main` is one
-//! line; `seen` grows by lines `owner/name version tree checksum` and is searched as text.
+//! line; `seen` grows by lines `owner/name version tree checksum` and is searched as text; `accepted` says how many bytes of
+//! it tell of versions that may be gone, since the user has accepted another history.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use git2::Oid;
 use jiff::Timestamp;
+use semver::Version;
 
 use super::fs::atomic::write_atomic;
 use super::fs::dir::Readers;
@@ -19,6 +22,7 @@ use super::fs::{make_private_directory, read_small};
 use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::digest::Checksum;
+use crate::model::id::ComponentId;
 use crate::model::index::IndexFile;
 
 /// A commit that was made for a branch: by it forum knows its own branch again, and makes the same commit again.
@@ -123,35 +127,73 @@ impl Memory {
     /// # Errors
     /// [`Code::Integrity`] with both digests, where a version has another one now.
     pub fn check(&self, index: &IndexFile) -> Result<()> {
-        let path = self.folder.join("seen");
-        let text = fs::read(&path).unwrap_or_default();
-        let mut new = String::new();
-        for record in &index.versions {
-            let start = format!("\n{} {} ", index.id, record.version);
-            let digests = format!("{} {}", record.tree, record.checksum);
-            // A line of another length was cut off by a kill or a full disk, and is none.
-            let line = memchr::memmem::find_iter(&text, start.as_bytes()).find_map(|at| {
-                let rest = &text[at + start.len()..];
-                let line = std::str::from_utf8(&rest[..memchr::memchr(b'\n', rest)?]).ok()?;
-                (line.len() == digests.len()).then_some(line)
-            });
-            match line {
-                None => new += &format!("{}{digests}\n", &start[1..]),
-                Some(seen) if seen == digests => {}
-                Some(seen) => {
-                    let message = format!(
-                        "{} {}: its digests were `{seen}` when this machine last saw it, now they are `{digests}`",
-                        index.id, record.version
-                    );
-                    let failure = Failure::new(Code::Integrity, message);
-                    return Err(failure.hint("a published version never changes: ask the forum's maintainers what happened").into());
-                }
-            }
-        }
-        if new.is_empty() { Ok(()) } else { self.append(&path, &new) }
+        let text = self.text();
+        self.append(&new_versions(index, seen_of(&text, &index.id))?)
     }
 
-    fn append(&self, path: &Path, lines: &str) -> Result<()> {
+    /// The same for all index files that are `new`, of those that are `there`: what is wrong, by component. A component
+    /// or a version that was seen and is gone is wrong, too.
+    ///
+    /// # Errors
+    /// When what is new cannot be written down.
+    pub fn check_all(&self, new: &[&IndexFile], there: &BTreeSet<&ComponentId>) -> Result<BTreeMap<ComponentId, Failure>> {
+        let text = self.text();
+        let accepted = self.accepted();
+        let mut seen: HashMap<&str, Vec<Seen<'_>>> = HashMap::new();
+        for line in all_seen(&text) {
+            seen.entry(line.id).or_default().push(line);
+        }
+        let (mut wrong, mut lines) = (BTreeMap::new(), String::new());
+        for index in new {
+            let known = seen.get(index.id.to_string().as_str()).cloned().unwrap_or_default();
+            let gone = gone(&index.id, Some(index), &known, accepted);
+            match gone.map_or_else(|| new_versions(index, known.into_iter()), Err) {
+                Ok(versions) => lines += &versions,
+                Err(failure) => drop(wrong.insert(index.id.clone(), failure)),
+            }
+        }
+        for (id, known) in seen {
+            let Ok(id) = id.parse::<ComponentId>() else { continue };
+            let lost = if there.contains(&id) { None } else { gone(&id, None, &known, accepted) };
+            wrong.extend(lost.map(|failure| (id, failure)));
+        }
+        self.append(&lines)?;
+        Ok(wrong)
+    }
+
+    /// The failure where a version of a component was seen and is gone from the index, without a tombstone.
+    #[must_use]
+    pub fn gone(&self, id: &ComponentId, index: Option<&IndexFile>) -> Option<Failure> {
+        let text = self.text();
+        gone(id, index, &seen_of(&text, id).collect::<Vec<_>>(), self.accepted())
+    }
+
+    /// From now on, what has been seen so far may be gone: the user has accepted another history. A digest that was
+    /// seen holds all the same.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn accept_gone(&self) -> Result<()> {
+        let _held = self.locked()?;
+        let length = self.text().len();
+        write_atomic(&self.folder.join("accepted"), format!("{length}\n").as_bytes(), Readers::Owner).map(drop)
+    }
+
+    /// How much of what was seen may be gone, in bytes of the file.
+    fn accepted(&self) -> usize {
+        let read = read_small(&self.folder.join("accepted"), 64).ok().flatten();
+        read.and_then(|bytes| String::from_utf8(bytes).ok()?.trim().parse().ok()).unwrap_or_default()
+    }
+
+    fn text(&self) -> Vec<u8> {
+        fs::read(self.folder.join("seen")).unwrap_or_default()
+    }
+
+    fn append(&self, lines: &str) -> Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let path = &self.folder.join("seen");
         let _held = self.locked()?;
         let begin = || -> std::io::Result<()> {
             let mut file = OpenOptions::new().create(true).append(true).open(path)?;
@@ -161,6 +203,86 @@ impl Memory {
         };
         begin().with_context(|| format!("writing {}", path.display()))
     }
+}
+
+/// A line of what was seen.
+#[derive(Debug, Clone, Copy)]
+struct Seen<'a> {
+    id: &'a str,
+    version: &'a str,
+    digests: &'a str,
+    /// Where it stands in the file.
+    at: usize,
+}
+
+/// The bytes of both digests and the space between them. A line with others was cut off by a kill or a full disk, and
+/// is none.
+const DIGESTS: usize = 40 + 1 + "sha256:".len() + 64;
+
+impl<'a> Seen<'a> {
+    fn parse(line: &'a [u8], at: usize) -> Option<Self> {
+        let (id, rest) = std::str::from_utf8(line).ok()?.split_once(' ')?;
+        let (version, digests) = rest.split_once(' ')?;
+        (digests.len() == DIGESTS).then_some(Self { id, version, digests, at })
+    }
+}
+
+fn all_seen(text: &[u8]) -> impl Iterator<Item = Seen<'_>> {
+    let mut at = 0;
+    text.split(|&byte| byte == b'\n').filter_map(move |line| {
+        let begin = at;
+        at += line.len() + 1;
+        Seen::parse(line, begin)
+    })
+}
+
+/// What was seen of one component: the file is searched as text, for it may be large.
+fn seen_of<'a>(text: &'a [u8], id: &ComponentId) -> impl Iterator<Item = Seen<'a>> + use<'a> {
+    let start = format!("\n{id} ");
+    let places: Vec<_> = memchr::memmem::find_iter(text, start.as_bytes()).map(|at| at + 1).collect();
+    places.into_iter().filter_map(|at| {
+        let rest = &text[at..];
+        Seen::parse(&rest[..memchr::memchr(b'\n', rest)?], at)
+    })
+}
+
+/// The lines for those versions of an index that were never seen. The first line about a version is the one that counts.
+fn new_versions<'a>(index: &IndexFile, seen: impl Iterator<Item = Seen<'a>>) -> Result<String, Failure> {
+    let mut known: HashMap<&str, &str> = HashMap::new();
+    for line in seen {
+        known.entry(line.version).or_insert(line.digests);
+    }
+    let mut new = String::new();
+    for record in &index.versions {
+        let version = record.version.to_string();
+        let digests = format!("{} {}", record.tree, record.checksum);
+        match known.get(version.as_str()) {
+            None => new += &format!("{} {version} {digests}\n", index.id),
+            Some(seen) if *seen == digests => {}
+            Some(seen) => {
+                let message =
+                    format!("{} {version}: its digests were `{seen}` when this machine last saw it, now they are `{digests}`", index.id);
+                let failure = Failure::new(Code::Integrity, message);
+                return Err(failure.hint("a published version never changes: ask the forum's maintainers what happened"));
+            }
+        }
+    }
+    Ok(new)
+}
+
+/// The failure for what was seen after the first `accepted` bytes and is in the index no more.
+fn gone(id: &ComponentId, index: Option<&IndexFile>, seen: &[Seen<'_>], accepted: usize) -> Option<Failure> {
+    let is_there = |version: &Version| index.is_some_and(|index| index.record(version).is_some() || index.removed.contains_key(version));
+    let lost = |line: &&Seen<'_>| line.at >= accepted && line.version.parse().is_ok_and(|version| !is_there(&version));
+    let versions: BTreeSet<_> = seen.iter().filter(lost).map(|line| line.version).collect();
+    let named = versions.into_iter().collect::<Vec<_>>().join(", ");
+    (!named.is_empty()).then(|| {
+        let message = format!("{id} {named}: this machine has seen it, and it is gone from the registry's index without a tombstone");
+        let failure = Failure::new(Code::Integrity, message);
+        failure
+            .hint("a published version is never taken away like that: ask the forum's maintainers what happened")
+            .hint("if you trust the answer: forum registry refresh --accept-rewrite")
+    })
 }
 
 #[cfg(test)]
@@ -195,6 +317,24 @@ mod tests {
         memory.check(&index('a')).expect("new");
         memory.check(&index('a')).expect("the same");
         assert_eq!(Failure::of(&memory.check(&index('b')).expect_err("another")).code, Code::Integrity);
+    }
+
+    #[test]
+    fn what_is_gone_is_missed_until_that_is_accepted_and_its_digest_never_changes() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let memory = Memory::of(dir.path(), "k");
+        let (id, nothing) = ("aa/bb".parse::<ComponentId>().expect("id"), BTreeSet::new());
+        let all = |index: &IndexFile| memory.check_all(&[index], &[&id].into()).expect("written");
+        assert!(all(&index('a')).is_empty() && memory.gone(&id, Some(&index('a'))).is_none());
+        let mut emptied = index('a');
+        emptied.versions.clear();
+        assert_eq!(memory.gone(&id, Some(&emptied)).expect("gone").code, Code::Integrity);
+        assert!(all(&emptied)[&id].message.contains("1.0.0") && all(&index('b'))[&id].message.contains(&"b".repeat(40)));
+        assert!(memory.check_all(&[], &nothing).expect("read").contains_key(&id), "the whole file is gone");
+        memory.accept_gone().expect("written");
+        assert!(memory.gone(&id, None).is_none() && memory.check_all(&[], &nothing).expect("read").is_empty());
+        assert!(all(&index('b')).contains_key(&id), "another digest is never accepted");
+        memory.check(&index('b')).expect_err("another digest");
     }
 
     #[test]

@@ -123,6 +123,68 @@ fn a_changed_digest_in_the_index_or_the_lock() {
 }
 
 #[test]
+fn what_a_refresh_or_a_search_has_seen_is_remembered() {
+    for command in [&["registry", "refresh"][..], &["search", "bytes"]] {
+        let (sandbox, mut small, ws) = ready();
+        sandbox.run(&ws, command).ok();
+        small.registry.edit_index(BYTES, |document| {
+            document["version"].as_array_mut().unwrap()[0].as_table_mut().unwrap().insert("checksum".to_owned(), ZEROS.into());
+        });
+        let run = sandbox.run(&ws, &["search", "bytes", "--json"]).ok();
+        assert!(run.json()["total"] == 0 && run.stderr.contains(BYTES) && run.stderr.contains("left out"), "{run}");
+        // The second one finds nothing new, and the component no better.
+        for _ in 0..2 {
+            let error = sandbox.run(&ws, &["registry", "refresh", "--json"]).fails(1, "integrity");
+            assert!(error.contains(BYTES) && error.contains(ZEROS) && error.contains(&small.bytes.checksum), "{error}");
+        }
+        sandbox.run(&ws, &["registry", "refresh", "--accept-rewrite", "--json"]).fails(1, "integrity");
+        sandbox.fetch(&ws, &[BYTES, K[0], K[1]]).fails(1, "integrity");
+        assert_eq!(sandbox.run(&ws, &["search", "sftp", "--json"]).ok().json()["total"], 1);
+        sandbox.fetch(&ws, &[SFTP, K[0], K[1]]).ok();
+        small.registry.edit_index(BYTES, |document| {
+            let checksum = small.bytes.checksum.clone();
+            document["version"].as_array_mut().unwrap()[0].as_table_mut().unwrap().insert("checksum".to_owned(), checksum.into());
+        });
+        sandbox.run(&ws, &["registry", "refresh"]).ok();
+        sandbox.fetch(&ws, &[BYTES]).ok();
+    }
+}
+
+#[test]
+fn a_version_that_is_gone_without_a_tombstone_is_named() {
+    let (sandbox, mut small, ws) = ready();
+    sandbox.fetch(&ws, &[&format!("{PUPIL}@=1.2.0"), K[0], K[1]]).ok();
+    small.registry.edit_index(PUPIL, |document| {
+        document["version"].as_array_mut().unwrap().retain(|version| version["version"].as_str() != Some("1.2.0"));
+        document["card"].as_table_mut().unwrap().insert("version".to_owned(), "1.1.0".into());
+    });
+    let named = |error: &str| assert!(error.contains(PUPIL) && error.contains("1.2.0"), "{error}");
+    named(&sandbox.run(&ws, &["registry", "refresh", "--json"]).fails(1, "integrity"));
+    named(&sandbox.run(&ws, &["status", "--exit-code", "--json"]).fails(1, "integrity"));
+    named(&sandbox.run(&ws, &["status"]).ok().stderr);
+    let verified = sandbox.run(&ws, &["verify", "--json"]).exits(3).components();
+    assert_eq!(verified[PUPIL]["problems"][0]["code"], "unknown");
+    // A machine that has never seen it has the lock.
+    let fresh = Sandbox::new();
+    let clone = fresh.directory("clone");
+    for file in ["forum.toml", "forum.lock"] {
+        fs::copy(ws.join(file), clone.join(file)).unwrap();
+    }
+    for args in [&["fetch", "--json"][..], &["fetch", "--locked", "--json"], &["status", "--exit-code", "--json"]] {
+        named(&fresh.run(&clone, args).fails(1, "integrity"));
+    }
+    // Who asks for another version by name gets it once the other history is accepted.
+    named(&sandbox.fetch(&ws, &[&format!("{PUPIL}@=1.1.0")]).fails(1, "integrity"));
+    sandbox.run(&ws, &["registry", "refresh", "--accept-rewrite"]).ok();
+    sandbox.run(&ws, &["registry", "refresh"]).ok();
+    let error = sandbox.fetch(&ws, &[BYTES, K[0], K[1]]).fails(1, "integrity");
+    assert!(error.contains(&format!("forum fetch {PUPIL}@=1.1.0")), "{error}");
+    let run = sandbox.fetch(&ws, &[&format!("{PUPIL}@=1.1.0")]).ok();
+    assert_eq!(run.components()[PUPIL]["version"], "1.1.0", "{run}");
+    sandbox.fetch(&ws, &[BYTES, K[0], K[1]]).ok();
+}
+
+#[test]
 fn a_removed_version_is_given_to_nobody() {
     let (sandbox, mut small, ws) = ready();
     sandbox.fetch(&ws, &[&format!("{PUPIL}@=1.2.0"), K[0], K[1]]).ok();

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::fixtures::{PUPIL, ready};
+use crate::support::fixtures::{BYTES, PUPIL, ready};
 use crate::support::sandbox::{Outcome, Sandbox, table};
 
 fn values(run: &Outcome) -> Vec<(String, Value, String)> {
@@ -140,6 +140,70 @@ fn the_same_name_elsewhere_and_passwords_are_refused() {
     sandbox.run(&ws, &["registry", "add", "third", "https://other.example/r.git"]).ok();
     sandbox.run(&ws, &["registry", "remove", "third"]).ok();
     assert_eq!(String::from_utf8_lossy(&fs::read(ws.join("forum.toml")).unwrap()).trim(), String::from_utf8_lossy(&before).trim());
+}
+
+#[test]
+fn one_dead_registry_keeps_no_other_from_being_refreshed() {
+    let (sandbox, small, _) = ready();
+    let registry = |name: &str, url: &str| format!("[registries.{name}]\nurl = \"{url}\"\n");
+    let text = registry("aaa", "/nowhere/one") + &registry("kommun", &small.registry.url()) + &registry("zzz", "/nowhere/two");
+    let ws = sandbox.workspace_of("three", &text);
+    let run = sandbox.run(&ws, &["registry", "refresh", "--json"]);
+    let error = run.fails(1, "not-found");
+    assert!(error.contains("/nowhere/one") && error.contains("/nowhere/two"), "{error}");
+    assert!(run.stderr.contains("refreshed kommun"), "{run}");
+    assert_eq!(sandbox.run(&ws, &["search", "pupil", "--offline", "--json"]).ok().json()["total"], 1);
+}
+
+#[test]
+fn a_password_that_a_person_wrote_into_a_file_is_refused() {
+    let (sandbox, _small, _) = ready();
+    let text = "[registries.kommun]\nurl = \"https://u:hemligt@127.0.0.1:1/r.git\"\n";
+    let ws = sandbox.workspace_of("written", text);
+    for args in [&["registry", "refresh", "--json"][..], &["registry", "add", "kommun", "https://127.0.0.1:1/r.git", "--json"]] {
+        let run = sandbox.run(&ws, args);
+        let error = run.fails(2, "usage");
+        assert!(error.contains("password") && error.contains("kommun") && !run.both().contains("hemligt"), "{run}");
+    }
+    assert_eq!(fs::read_to_string(ws.join("forum.toml")).unwrap(), text);
+}
+
+#[cfg(unix)]
+#[test]
+fn one_registry_is_known_however_its_path_is_spelt() {
+    let (sandbox, small, _) = ready();
+    let at = small.registry.path.to_str().unwrap();
+    let ws = sandbox.directory("spelt");
+    sandbox.fetch(&ws, &[PUPIL, "--registry", "../../srv/kommun.git"]).ok();
+    let sub = sandbox.directory("spelt/sub/deeper");
+    std::os::unix::fs::symlink(sandbox.path("srv"), sandbox.path("link")).unwrap();
+    let before = fs::read(ws.join("forum.toml")).unwrap();
+    let link = sandbox.path("link/kommun.git");
+    let spellings =
+        [at.to_owned(), at.replace("/srv/", "//srv/./"), at.replace("/srv/", "/srv/../srv/"), format!("{at}/"), format!("file://{at}")];
+    for spelt in spellings.iter().map(String::as_str).chain([link.to_str().unwrap(), "../../srv/kommun.git", "../../link/kommun.git"]) {
+        for args in [&["fetch", PUPIL, "--registry", spelt, "--json"][..], &["fetch", BYTES, "--registry", spelt, "--dry-run", "--json"]] {
+            sandbox.run(&ws, args).ok();
+        }
+        let run = sandbox.run(&ws, &["registry", "add", "kommun", spelt]).ok();
+        assert_eq!(fs::read(ws.join("forum.toml")).unwrap(), before, "{spelt}: {run}");
+    }
+    sandbox.fetch(&sub, &[PUPIL, "--registry", "../../../../srv/kommun.git"]).ok();
+    sandbox.run(&sandbox.path(""), &["-C", "ws/spelt", "fetch", PUPIL, "--registry", "srv/kommun.git"]).ok();
+    sandbox.fetch(&ws, &[PUPIL, "--registry", "../elsewhere.git"]).fails(2, "usage");
+    assert_eq!(fs::read(ws.join("forum.toml")).unwrap(), before);
+}
+
+#[test]
+fn a_lock_with_an_address_that_is_none_is_named() {
+    let (sandbox, small, ws) = ready();
+    sandbox.fetch(&ws, &[PUPIL, "--registry", "kommun"]).ok();
+    let lock = fs::read_to_string(ws.join("forum.lock")).unwrap();
+    fs::write(ws.join("forum.lock"), lock.replace(&small.registry.url(), "ext::sh -c id")).unwrap();
+    for args in [&["verify", "--json"][..], &["status", "--exit-code", "--json"]] {
+        let error = sandbox.run(&ws, args).fails(1, "invalid-workspace");
+        assert!(error.contains("forum.lock") && error.contains(PUPIL), "{error}");
+    }
 }
 
 #[test]

@@ -28,6 +28,7 @@ impl<'a> AsItLies<'a> {
     pub(super) fn new<'b>(registry: &'a Registry, workspace: &Workspace, locked: impl Iterator<Item = &'b LockEntry>) -> Result<Self> {
         let mut lying = BTreeMap::new();
         for entry in locked {
+            registry.refuse_gone(&entry.id, Some(&entry.version))?;
             let Some(failure) = removal(registry, &entry.id, &entry.version)? else { continue };
             if workspace.state(entry)? == State::Missing {
                 return Err(failure.into());
@@ -40,6 +41,7 @@ impl<'a> AsItLies<'a> {
 
 impl Catalog for AsItLies<'_> {
     fn index(&self, id: &ComponentId) -> Result<Option<Rc<IndexFile>>> {
+        self.registry.refuse_gone(id, None)?;
         let found = self.registry.index(id)?;
         let (Some(index), Some(version)) = (&found, self.lying.get(id)) else { return Ok(found) };
         let mut index = IndexFile::clone(index);

@@ -10,6 +10,8 @@ use crate::error::{Code, Failure};
 use crate::model::digest::ObjectId;
 use crate::model::id::ComponentId;
 use crate::model::index::{IndexFile, MAX_BYTES};
+use crate::model::resolve::Catalog as _;
+use crate::store::memory::Memory;
 
 /// The most removed versions that an error names.
 const MOST_NAMED: usize = 20;
@@ -32,6 +34,41 @@ impl Registry {
     /// The transport's own.
     pub fn tombstones(&self) -> Result<Vec<Tombstone>> {
         tombstones(&*self.source, &|ids| self.source.bring(ids))
+    }
+
+    /// Refuses a component of which a published version is gone without a tombstone: one that this machine has seen, or
+    /// the one that is `locked`. A plain folder holds one version of each, and is asked nothing of the kind.
+    ///
+    /// # Errors
+    /// [`Code::Integrity`], naming the version.
+    pub fn refuse_gone(&self, id: &ComponentId, locked: Option<&Version>) -> Result<()> {
+        let Some(memory) = self.memory.as_ref().filter(|_| self.source.tip().is_some()) else { return Ok(()) };
+        let index = self.index(id)?;
+        if let Some(failure) = memory.gone(id, index.as_deref()) {
+            return Err(failure.into());
+        }
+        let is_there = |version| index.as_ref().is_some_and(|index| index.record(version).is_some() || index.removed.contains_key(version));
+        match locked.filter(|version| !is_there(version)) {
+            None => Ok(()),
+            Some(version) => {
+                let name = &self.file.name;
+                let message = format!("{id} {version}: it is in forum.lock, and gone from the index of {name} without a tombstone");
+                let failure = Failure::new(Code::Integrity, message);
+                let failure = failure.hint("a published version is never taken away like that: ask the forum's maintainers what happened");
+                let newest = index.as_ref().and_then(|index| index.newest());
+                let way = newest.map_or_else(|| format!("forum remove {id}"), |newest| format!("forum fetch {id}@={}", newest.version));
+                Err(failure.hint(format!("to go on without it: {way}")).into())
+            }
+        }
+    }
+
+    /// Takes it that versions are gone, as the user has accepted another history. What a version was stays known.
+    ///
+    /// # Errors
+    /// When that cannot be remembered.
+    pub fn accept_gone(&self) -> Result<()> {
+        self.forget_search_index();
+        self.memory.as_ref().map_or(Ok(()), Memory::accept_gone)
     }
 }
 

@@ -17,6 +17,9 @@ use crate::model::search::{Document, SearchIndex};
 use crate::store::memory::file_name_of;
 use crate::store::search_index;
 
+/// How the line of a component begins that is no longer what this machine has seen.
+const BROKEN: &str = "integrity ";
+
 /// Where the search index of a registry is cached.
 pub(super) fn file(cache: &Path, key: &str) -> PathBuf {
     cache.join("search").join(format!("{}.idx", file_name_of(key)))
@@ -40,26 +43,44 @@ impl Folders {
 }
 
 impl Registry {
-    /// The search index of the registry as it was last brought. Components that cannot be read are noted and left out.
+    /// The search index of the registry as it was last brought. Components that cannot be read, or that are no longer
+    /// what this machine has seen, are noted and left out.
     ///
     /// # Errors
     /// The transport's own, where the index files are not at hand yet.
     pub fn search_index(&self) -> Result<SearchIndex> {
+        let (index, broken) = self.checked_index()?;
+        self.note_left_out(&broken);
+        Ok(index)
+    }
+
+    /// The same, with a line for each component whose published versions are no longer those that this machine has seen.
+    ///
+    /// # Errors
+    /// As [`Self::search_index`].
+    pub fn checked_index(&self) -> Result<(SearchIndex, Vec<String>)> {
         let folders = Folders::new()?;
         let key = folders.all().map(|folder| Ok(self.source.tree(folder)?.map(|id| id.to_string()).unwrap_or_default()));
         let key = key.into_iter().collect::<Result<Vec<_>>>()?.join(" ");
         let cached = self.search_file.as_ref().filter(|_| !key.starts_with(' '));
         if let Some((path, found)) = cached.and_then(|path| Some((path, search_index::load(path, &key)?))) {
-            self.note_left_out(&search_index::left_out(path));
-            return Ok(found);
+            return Ok((found, self.note_unreadable(&search_index::left_out(path))));
         }
         let known = cached.map(|path| search_index::known_documents(path)).unwrap_or_default();
         let (documents, left_out) = self.documents(&folders, &known)?;
-        self.note_left_out(&left_out);
-        match cached {
-            Some(path) => search_index::save(path, &key, &documents, &left_out),
-            None => Ok(SearchIndex::open(SearchIndex::build(&key, &documents)?)?),
-        }
+        let broken = self.note_unreadable(&left_out);
+        let index = match cached {
+            Some(path) => search_index::save(path, &key, &documents, &left_out)?,
+            None => SearchIndex::open(SearchIndex::build(&key, &documents)?)?,
+        };
+        Ok((index, broken))
+    }
+
+    /// Notes what cannot be read, and gives what is no longer as it was seen.
+    fn note_unreadable(&self, lines: &[String]) -> Vec<String> {
+        let (broken, unreadable): (Vec<_>, Vec<_>) = lines.iter().cloned().partition(|line| line.starts_with(BROKEN));
+        self.note_left_out(&unreadable);
+        broken.iter().map(|line| line[BROKEN.len()..].to_owned()).collect()
     }
 
     /// Throws the cached index away: a part of it was found damaged.
@@ -82,14 +103,21 @@ impl Registry {
         bring(&*self.source, &wanted.cloned().collect::<Vec<_>>())?;
         let adopters = self.adopters(adoptions, &records)?;
         let titles = self.titles(&owners)?;
-        let (mut documents, mut left_out) = (Vec::new(), Vec::new());
-        for file in &files {
-            let Some(id) = file.path.strip_suffix(".toml").and_then(|id| id.parse::<ComponentId>().ok()) else { continue };
-            let document = match file.blob.and_then(|blob| known.get(&blob)).filter(|known| known.id == id) {
-                Some(document) => Ok(document.clone()),
-                None => self.document(index, file, &id),
+        let ids: BTreeMap<ComponentId, &Listed> = files.iter().filter_map(|file| Some((component(file)?, file))).collect();
+        let unchanged = |id: &ComponentId, file: &Listed| file.blob.and_then(|blob| known.get(&blob)).filter(|known| known.id == *id);
+        let changed = ids.iter().filter(|(id, file)| unchanged(id, file).is_none());
+        let mut read: BTreeMap<_, _> = changed.map(|(id, file)| (id, self.parsed(index, file, id))).collect();
+        let broken = self.broken(&read, &ids)?;
+        let (mut documents, mut left_out): (_, Vec<_>) =
+            (Vec::new(), broken.values().map(|failure| escape_line(&format!("{BROKEN}{failure}"))).collect());
+        for (id, file) in ids.iter().filter(|(id, _)| !broken.contains_key(*id)) {
+            let document = match (unchanged(id, file), read.remove(id)) {
+                (Some(document), _) => Ok(document.clone()),
+                (None, Some(Ok(parsed))) => Ok(document(parsed, file)),
+                (None, Some(Err(error))) => Err(error),
+                (None, None) => continue,
             };
-            let adopters = adopters.get(&id).copied().unwrap_or_default();
+            let adopters = adopters.get(id).copied().unwrap_or_default();
             let owner_title = titles.get(id.owner()).cloned().unwrap_or_default();
             match document {
                 Ok(document) => documents.push(Document { owner_title, adopters, ..document }),
@@ -123,12 +151,29 @@ impl Registry {
         Ok(titles)
     }
 
-    fn document(&self, index: &RelPath, file: &Listed, id: &ComponentId) -> Result<Document> {
+    fn parsed(&self, index: &RelPath, file: &Listed, id: &ComponentId) -> Result<IndexFile> {
         let path = index.join(&file.path.parse()?)?;
         let bytes = self.source.read(&path, MAX_BYTES as u64)?.unwrap_or_default();
-        // A source without ids is read anew each time: none is kept.
-        let blob = file.blob.unwrap_or(ObjectId::from_bytes([0; 20]));
-        let parsed = IndexFile::parse(path.as_str(), &bytes, id).map_err(Failure::from)?;
-        Ok(Document { id: id.clone(), card: parsed.card, owner_title: String::new(), adopters: 0, blob })
+        Ok(IndexFile::parse(path.as_str(), &bytes, id).map_err(Failure::from)?)
     }
+
+    /// Compares what was read anew with what this machine has seen before, and remembers it.
+    fn broken(&self, read: &Read<'_>, there: &BTreeMap<ComponentId, &Listed>) -> Result<BTreeMap<ComponentId, Failure>> {
+        let Some(memory) = &self.memory else { return Ok(BTreeMap::new()) };
+        let new: Vec<_> = read.values().filter_map(|parsed| parsed.as_ref().ok()).collect();
+        memory.check_all(&new, &there.keys().collect())
+    }
+}
+
+/// The index files that had to be read.
+type Read<'a> = BTreeMap<&'a ComponentId, Result<IndexFile>>;
+
+fn component(file: &Listed) -> Option<ComponentId> {
+    file.path.strip_suffix(".toml")?.parse().ok()
+}
+
+fn document(index: IndexFile, file: &Listed) -> Document {
+    // A source without ids is read anew each time: none is kept.
+    let blob = file.blob.unwrap_or(ObjectId::from_bytes([0; 20]));
+    Document { id: index.id, card: index.card, owner_title: String::new(), adopters: 0, blob }
 }
