@@ -49,6 +49,50 @@ fn refused(sandbox: &Sandbox, registry: &Registry, id: &str, named: &str) {
     unchanged(&outside, &sandbox.path("tmp"));
 }
 
+/// What a directory of the registry holds: modes, names and objects, as plumbing takes them.
+fn rows(registry: &Registry, tree: &str) -> Vec<(String, Vec<u8>, String)> {
+    let listed = registry.git(&["ls-tree", tree]);
+    let row = |line: &str| {
+        let (head, name) = line.split_once('\t').unwrap();
+        let words: Vec<_> = head.split(' ').collect();
+        (words[0].trim_start_matches('0').to_owned(), name.as_bytes().to_vec(), words[2].to_owned())
+    };
+    listed.lines().map(row).collect()
+}
+
+fn written(registry: &Registry, rows: &[(String, Vec<u8>, String)]) -> String {
+    let rows: Vec<_> = rows.iter().map(|(mode, name, oid)| (mode.as_str(), name.as_slice(), oid.as_str())).collect();
+    registry.raw_tree(&rows)
+}
+
+#[test]
+fn a_directory_of_the_registry_itself_with_entries_twice_is_refused() {
+    for (place, named) in [("", "top"), ("index", "index/"), ("index/goteborg", "index/goteborg/")] {
+        let (sandbox, mut small, ws) = ready();
+        let registry = &small.registry;
+        let main = registry.head();
+        // From the damaged directory up to the top.
+        let mut damaged = rows(registry, &format!("{main}:{place}"));
+        let again = damaged[0].clone();
+        damaged.insert(0, again);
+        let (mut tree, mut path) = (written(registry, &damaged), place);
+        while !path.is_empty() {
+            let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+            let mut all = rows(registry, &format!("{main}:{above}"));
+            all.iter_mut().filter(|row| row.1 == name.as_bytes()).for_each(|row| row.2.clone_from(&tree));
+            (tree, path) = (written(registry, &all), above);
+        }
+        let commit = registry.git(&["commit-tree", &tree, "-p", &main, "-m", "twice"]);
+        small.registry.set_main(&commit);
+        let before = snapshot(&ws);
+        for args in [&["fetch", BYTES, K[0], K[1], "--json"][..], &["registry", "refresh", "--json"]] {
+            let error = sandbox.run(&ws, args).fails(1, "invalid-registry");
+            assert!(error.contains(named) && error.contains("twice"), "{place}: {error}");
+        }
+        unchanged(&before, &ws);
+    }
+}
+
 #[test]
 fn names_that_must_never_reach_a_disk() {
     let (sandbox, mut registry) = empty();

@@ -156,6 +156,49 @@ fn cuts_and_garbage_in_the_pack() {
 }
 
 #[test]
+fn a_server_that_sends_us_on_is_followed_or_refused_in_words() {
+    for (absolute, query, engine) in
+        [(false, true, "builtin"), (true, true, "builtin"), (false, false, "builtin"), (true, false, "builtin"), (false, true, "system")]
+    {
+        let hook = move |request: &crate::support::server::Request| {
+            let (path, asked) = request.path.strip_prefix("/old")?.split_once('?')?;
+            let host = if absolute { format!("http://{}", request.headers["host"]) } else { String::new() };
+            Some(Fault::SentOn(if query { format!("{host}{path}?{asked}") } else { format!("{host}{path}") }))
+        };
+        let (mut sandbox, small, http) = start(Options { hook: Some(Box::new(hook)), ..Options::default() });
+        sandbox.set("FORUM_GIT", engine).set("FORUM_TIMEOUT", "5");
+        let url = http.url().replace("/kommun.git", "/old/kommun.git");
+        if query {
+            fetch_all(&sandbox, &small, &url);
+            continue;
+        }
+        let ws = sandbox.workspace("w", &url);
+        let before = snapshot(&ws);
+        let error = sandbox.fetch(&ws, &[BYTES, K[0], K[1]]).fails(6, "unreachable");
+        assert!(error.contains(&url) && error.contains("sends us on to") && error.contains(&http.url()), "{error}");
+        unchanged(&before, &ws);
+    }
+}
+
+#[test]
+fn a_main_that_is_no_commit_is_not_remembered() {
+    for engine in ["system", "builtin"] {
+        let (mut sandbox, small, http) = start(Options::default());
+        sandbox.set("FORUM_GIT", engine);
+        let good = small.registry.head();
+        let tag = format!("object {good}\ntype commit\ntag v\ntagger A <a@b> 1 +0000\n\nx\n");
+        let tag = small.registry.git_with(&["mktag"], tag.as_bytes());
+        let main = small.registry.path.join("refs/heads/main");
+        let ws = sandbox.workspace("w", &http.url());
+        std::fs::write(&main, format!("{tag}\n")).unwrap();
+        let error = sandbox.fetch(&ws, &[BYTES, K[0], K[1]]).fails(1, "invalid-registry");
+        assert!(error.contains("no commit"), "{engine}: {error}");
+        std::fs::write(&main, format!("{good}\n")).unwrap();
+        sandbox.fetch(&ws, &[BYTES, K[0], K[1]]).ok();
+    }
+}
+
+#[test]
 fn a_slow_server_is_slow_but_right() {
     let hook =
         |request: &crate::support::server::Request| request.path.contains("info/refs").then_some(Fault::Drip(Duration::from_millis(1)));

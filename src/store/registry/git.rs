@@ -145,12 +145,13 @@ impl GitTree {
     }
 
     fn object_at(&self, path: &RelPath) -> Result<Option<(Oid, ObjectType)>> {
-        let mut found = (self.root, ObjectType::Tree);
+        let (mut found, mut above) = ((self.root, ObjectType::Tree), String::new());
         for part in path.parts() {
             if found.1 != ObjectType::Tree {
                 return Ok(None);
             }
-            let bytes = self.directory(found.0, path.as_str())?;
+            let bytes = self.directory(found.0, &above)?;
+            above = format!("{above}{part}/");
             let rows = rows(&bytes).unwrap_or_default();
             let Some(row) = rows.iter().find(|row| row.name == part.as_bytes()) else { return Ok(None) };
             found = (row.id, row.kind());
@@ -158,8 +159,9 @@ impl GitTree {
         Ok(Some(found))
     }
 
-    /// A tree of the registry itself.
-    fn directory(&self, oid: Oid, what: &str) -> Result<Rc<[u8]>> {
+    /// A tree of the registry itself, by its path, which ends in `/`.
+    fn directory(&self, oid: Oid, path: &str) -> Result<Rc<[u8]>> {
+        let what = if path.is_empty() { "the registry's top" } else { path };
         if let Some(known) = self.directories.borrow().get(&oid) {
             return Ok(Rc::clone(known));
         }
@@ -167,6 +169,9 @@ impl GitTree {
             fail!(Code::InvalidRegistry, "{what}: its directory has more than {MAX_DIRECTORY_BYTES} bytes");
         }
         let bytes: Rc<[u8]> = self.bytes(oid, what)?.into();
+        if !rows(&bytes).is_some_and(|rows| is_in_order(&rows)) {
+            fail!(Code::InvalidRegistry, "{what}: its directory has entries twice or not in git's order");
+        }
         let mut known = self.directories.borrow_mut();
         if known.len() >= MOST_KEPT {
             known.clear();
@@ -267,6 +272,11 @@ fn sort_key(row: &Row<'_>) -> Vec<u8> {
     key
 }
 
+/// Whether no name stands twice, and all stand where others look for them.
+fn is_in_order(rows: &[Row<'_>]) -> bool {
+    rows.windows(2).all(|pair| sort_key(&pair[0]) < sort_key(&pair[1]) && pair[0].name != pair[1].name)
+}
+
 impl GitTree {
     fn walk(&self, collector: &mut Collector<'_>, top: Oid) -> Result<()> {
         let (mut open, mut trees) = (vec![(String::new(), top)], 0);
@@ -282,7 +292,7 @@ impl GitTree {
             }
             let bytes = self.bytes(oid, &what)?;
             let Some(rows) = rows(&bytes) else { return Err(collector.refuse(&prefix, "is a tree that git could not have written")) };
-            if rows.windows(2).any(|pair| sort_key(&pair[0]) >= sort_key(&pair[1]) || pair[0].name == pair[1].name) {
+            if !is_in_order(&rows) {
                 return Err(collector.refuse(&prefix, "is a tree with entries twice or not in git's order"));
             }
             for row in rows {
@@ -364,7 +374,11 @@ impl Source for GitTree {
         let Some((top, ObjectType::Tree)) = self.object_at(below)? else { return Ok(Vec::new()) };
         let (mut open, mut found, mut seen) = (vec![(String::new(), top, 1)], Vec::new(), 0);
         while let Some((prefix, oid, depth)) = open.pop() {
-            let Ok(bytes) = self.directory(oid, below.as_str()) else { continue };
+            let bytes = match self.directory(oid, &format!("{below}/{prefix}")) {
+                Ok(bytes) => bytes,
+                Err(error) if Failure::of(&error).code == Code::InvalidRegistry => return Err(error),
+                Err(_) => continue,
+            };
             for row in rows(&bytes).unwrap_or_default() {
                 let Ok(name) = std::str::from_utf8(row.name) else { continue };
                 let path = format!("{prefix}{name}");

@@ -84,7 +84,7 @@ pub(super) fn cache_repository(options: &Options, key: &str, suffix: &str) -> Re
 }
 
 /// A cache repository that git and libgit2 can work with, as far as can be told at a glance.
-fn sound(path: &Path) -> Option<Repository> {
+pub(in crate::store) fn sound(path: &Path) -> Option<Repository> {
     let repository = Repository::open_bare(path).ok()?;
     // libgit2 needs no HEAD and minds no setting that it does not ask for; git does.
     let head = std::fs::read(path.join("HEAD")).is_ok_and(|head| head.starts_with(b"ref: refs/"));
@@ -204,6 +204,10 @@ impl Remote {
         let Some(new) = self.repository.find_reference(INCOMING).ok().and_then(|main| main.target()) else {
             fail!(Code::InvalidRegistry, "{} has no branch main", self.address);
         };
+        // What is no commit is never remembered: nothing could descend from it.
+        if tip(&self.repository, INCOMING).is_err() {
+            fail!(Code::InvalidRegistry, "main of {} is {new}, which is no commit", self.address);
+        }
         if let Some(seen) = self.memory.main()?
             && !self.options.accept_rewrite
         {

@@ -14,7 +14,7 @@ use crate::model::address::Address;
 use crate::model::digest::ObjectId;
 use crate::store::interrupt;
 
-use super::{History, INCOMING, Job, Transport, Wanted, wording};
+use super::{History, INCOMING, Job, Transport, Wanted, redirect, wording};
 
 /// How often a talking server may use up the time-out before it is given up all the same.
 const DEADLINE_FACTOR: u32 = 60;
@@ -62,6 +62,7 @@ fn is_partial(repository: &Path) -> bool {
 }
 
 fn fetch(repository: &Repository, job: &Job<'_>, depth: i32) -> Result<(), Failure> {
+    redirect::refuse_lost_query(job.address, job.timeout)?;
     let deadline = Instant::now() + job.timeout * DEADLINE_FACTOR;
     let mut callbacks = RemoteCallbacks::new();
     let mut phase = "";
@@ -85,9 +86,12 @@ fn fetch(repository: &Repository, job: &Job<'_>, depth: i32) -> Result<(), Failu
 }
 
 fn failure(error: &git2::Error, job: &Job<'_>) -> Failure {
+    // Whatever libgit2 was waiting for when the signal came, it says in words of its own.
+    if let Err(interrupted) = interrupt::check() {
+        return interrupted;
+    }
     match error.code() {
         ErrorCode::Auth => needs_git(Code::Auth, job.address, "wants credentials, which the built-in engine does not have"),
-        ErrorCode::User if interrupt::is_asked() => Failure::new(Code::Interrupted, "interrupted; the workspace is as it was"),
         ErrorCode::User => Failure::new(Code::Unreachable, format!("{} did not come to an end in time", job.address)),
         _ if error.message().contains("authentication required") => {
             needs_git(Code::Auth, job.address, "wants credentials, which the built-in engine does not have")

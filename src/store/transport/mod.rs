@@ -9,6 +9,7 @@
 pub mod builtin;
 pub mod local;
 pub(super) mod process;
+mod redirect;
 pub mod system;
 pub(super) mod wording;
 
@@ -127,6 +128,7 @@ pub fn engine(choice: &EngineChoice) -> Result<(Arc<dyn Transport>, Vec<String>)
         EngineChoice::Program(path) => Ok((Arc::new(system::Git::at(path)?), Vec::new())),
         EngineChoice::System => match system::Git::at(Path::new("git")) {
             Ok(git) => Ok((Arc::new(git), Vec::new())),
+            Err(why) if why.code == crate::error::Code::Interrupted => Err(why),
             Err(why) => {
                 let note = format!("{}; the built-in engine is used, which reads over http(s) and does not publish", why.message);
                 Ok((Arc::new(builtin::Builtin), vec![note]))

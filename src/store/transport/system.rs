@@ -21,6 +21,9 @@ use super::{FULL_MARK, History, INCOMING, Job, Transport, Wanted, wording};
 /// The oldest git that does all this (`fetch --refetch`).
 const OLDEST: (u32, u32) = (2, 36);
 
+/// How long a git may take to say its version, beside what every run of git may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// The mark of a repository whose server ignored the filter; the user was told.
 const UNFILTERED_MARK: &str = "forum-unfiltered";
 
@@ -59,12 +62,16 @@ impl Git {
             directory: Path::new("."),
             arguments: vec!["--version".into()],
             input: Vec::new(),
-            timeout: Duration::from_secs(30),
+            timeout: PATIENCE,
             terminal: false,
             lazily: false,
             progress: &|_| (),
         };
-        let output = call.run().map_err(|_| wrong("does not run"))?;
+        let output = call.run().map_err(|error| match Failure::of(&error) {
+            interrupted if interrupted.code == Code::Interrupted => interrupted,
+            silent if silent.code == Code::Unreachable => wrong("does not answer"),
+            _ => wrong("does not run"),
+        })?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         match version_of(&said) {
             Some(version) if version >= OLDEST => Ok(Self { program: program.to_owned() }),

@@ -18,6 +18,8 @@ use super::{clean, git, kill_group, output, own_group};
 pub(crate) enum Fault {
     /// Answers with this status and text.
     Status(u16, &'static str),
+    /// Sends the client on to this path below the same host.
+    SentOn(String),
     /// Sends nothing more and holds the line.
     Stall,
     /// Sends this many bytes of the body, then holds the line.
@@ -166,6 +168,7 @@ impl State {
                 self.send(writer, status, &headers, &body)
             }
             Some(Fault::Status(status, text)) => self.send(writer, status, &["Content-Type: text/plain".to_owned()], text.as_bytes()),
+            Some(Fault::SentOn(place)) => self.send(writer, 301, &[format!("Location: {place}")], b""),
             Some(Fault::Garbage(bytes)) => {
                 let kind = format!("Content-Type: {}", content_type(&request.path));
                 self.send(writer, 200, &[kind], bytes)
@@ -227,7 +230,7 @@ impl State {
                 }
                 writer.write_all(&body).ok()
             }
-            Fault::Status(..) | Fault::Stall | Fault::Garbage(_) => None,
+            Fault::Status(..) | Fault::SentOn(_) | Fault::Stall | Fault::Garbage(_) => None,
         }
     }
 
