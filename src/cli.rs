@@ -194,7 +194,7 @@ pub fn run(arguments: Vec<OsString>, started_in: &Path) -> u8 {
     if let Err(error) = command.require_directory(&context) {
         return failed(&context.ui, &error);
     }
-    match command.run(&context) {
+    match command.run(&context).and_then(|outcome| Ok(context.ui.check_printed().map(|()| outcome)?)) {
         Ok(outcome) => outcome as u8,
         Err(error) => failed(&context.ui, &error),
     }
@@ -258,7 +258,14 @@ fn without_command(ui: &Ui, name: Option<&str>, error: &clap::Error) -> u8 {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             ui.print_help(&text);
-            return 0;
+            let printed = ui.check_printed();
+            return printed.map_or_else(
+                |failure| {
+                    ui.fail(name, &failure);
+                    failure.code.exit_status()
+                },
+                |()| 0,
+            );
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !ui.json => {
             ui.say(&text);

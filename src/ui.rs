@@ -2,7 +2,7 @@
 //!
 //! What comes from a registry is escaped here, in one place, before it can reach a terminal.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
@@ -57,6 +57,8 @@ pub struct Ui {
     pub talk: Talk,
     /// Whether words may be coloured. Colour never says what the words do not.
     pub color: bool,
+    /// Why data did not reach stdout, where it did not.
+    lost: RefCell<Option<std::io::Error>>,
     /// Shown after a moment, on a terminal only; gone before anything else is said.
     spinner: ProgressBar,
 }
@@ -97,7 +99,7 @@ impl Ui {
     #[must_use]
     pub fn new(json: bool, talk: Talk, color: bool) -> Self {
         let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        Self { json, talk, color, spinner }
+        Self { json, talk, color, lost: RefCell::default(), spinner }
     }
 
     /// Tells on the terminal what is being done, where it takes more than a moment.
@@ -166,7 +168,7 @@ impl Ui {
     /// Says something on stderr.
     pub fn say(&self, text: &str) {
         if self.talk >= Talk::Normal {
-            self.write(&mut std::io::stderr(), text);
+            let _ = self.write(&mut std::io::stderr(), text);
         }
     }
 
@@ -174,9 +176,10 @@ impl Ui {
     pub fn report(&self, command: &str, report: &impl Report) {
         self.end_progress();
         if self.json {
-            print_report(command, report);
+            self.print_report(command, report);
         } else {
-            self.write(&mut std::io::stdout(), &report.text());
+            let written = self.write(&mut std::io::stdout(), &report.text());
+            self.note_lost(written);
         }
     }
 
@@ -205,7 +208,7 @@ impl Ui {
         let started = command.envs(pager.variables.iter().copied()).stdin(std::process::Stdio::piped()).spawn();
         let Ok(mut child) = started else { return false };
         if let Some(mut input) = child.stdin.take() {
-            self.write(&mut input, text);
+            let _ = self.write(&mut input, text);
         }
         let _ = child.wait();
         true
@@ -214,7 +217,7 @@ impl Ui {
     /// Ends a command well, with JSON also where `--json` is not given.
     pub fn report_as_json(&self, command: &str, report: &impl Report) {
         self.end_progress();
-        print_report(command, report);
+        self.print_report(command, report);
     }
 
     /// Ends a command with its failure.
@@ -222,29 +225,71 @@ impl Ui {
         self.end_progress();
         if self.json {
             let error = json!({ "code": failure.code.as_str(), "message": failure.message, "hints": failure.hints });
-            print_json(&json!({ "forum": 1, "command": command, "ok": false, "error": error }));
+            self.print_json(&json!({ "forum": 1, "command": command, "ok": false, "error": error }));
             return;
         }
         let mut text = format!("error: {}", failure.message);
         for hint in &failure.hints {
             text += &format!("\n  try: {hint}");
         }
-        self.write(&mut std::io::stderr(), &text);
+        let _ = self.write(&mut std::io::stderr(), &text);
     }
 
-    /// A closed stream ends the talk, not the work.
-    fn write(&self, to: &mut impl std::io::Write, text: &str) {
+    fn write(&self, to: &mut impl std::io::Write, text: &str) -> std::io::Result<()> {
         let text = escape(text.trim_end());
-        if !text.is_empty() {
-            self.spinner.suspend(|| {
-                let _ = writeln!(to, "{}", if self.color { paint(&text) } else { text });
-            });
+        if text.is_empty() {
+            return Ok(());
         }
+        self.spinner.suspend(|| {
+            writeln!(to, "{}", if self.color { paint(&text) } else { text })?;
+            to.flush()
+        })
     }
 
     /// Prints help and versions as they are.
     pub fn print_help(&self, text: &str) {
-        let _ = std::io::stdout().write_all(text.as_bytes());
+        let mut out = std::io::stdout();
+        self.note_lost(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+    }
+
+    /// A closed stream ends the talk, not the work; but what a full disk swallowed must not pass for an answer.
+    fn note_lost(&self, written: std::io::Result<()>) {
+        let lost = written.err().filter(|error| error.kind() != std::io::ErrorKind::BrokenPipe);
+        if lost.is_some() {
+            self.lost.replace(lost);
+        }
+    }
+
+    /// Whether everything that was to be printed could be.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::Io`] where it could not.
+    pub fn check_printed(&self) -> Result<(), Failure> {
+        match self.lost.take() {
+            None => Ok(()),
+            Some(error) => Err(Failure::new(crate::error::Code::Io, format!("the output could not be written: {error}"))),
+        }
+    }
+
+    fn print_report(&self, command: &str, report: &impl Report) {
+        let mut object = Map::new();
+        object.insert("forum".into(), json!(1));
+        object.insert("command".into(), json!(command));
+        object.insert("ok".into(), json!(true));
+        if let Ok(Value::Object(keys)) = serde_json::to_value(report) {
+            object.extend(keys);
+        }
+        self.print_json(&Value::Object(object));
+    }
+
+    fn print_json(&self, value: &Value) {
+        let text = value.to_string();
+        // JSON leaves these as they are; a terminal would obey them (contract, section 6).
+        let hidden = |c: char| matches!(c, '\u{7f}'..='\u{9f}');
+        let safe: String =
+            text.chars().flat_map(|c| if hidden(c) { format!("\\u{:04x}", c as u32).chars().collect() } else { vec![c] }).collect();
+        let mut out = std::io::stdout();
+        self.note_lost(writeln!(out, "{safe}").and_then(|()| out.flush()));
     }
 }
 
@@ -273,26 +318,6 @@ fn paint(text: &str) -> String {
         }
     };
     text.lines().map(line).collect::<Vec<_>>().join("\n")
-}
-
-fn print_report(command: &str, report: &impl Report) {
-    let mut object = Map::new();
-    object.insert("forum".into(), json!(1));
-    object.insert("command".into(), json!(command));
-    object.insert("ok".into(), json!(true));
-    if let Ok(Value::Object(keys)) = serde_json::to_value(report) {
-        object.extend(keys);
-    }
-    print_json(&Value::Object(object));
-}
-
-fn print_json(value: &Value) {
-    let text = value.to_string();
-    // JSON leaves these as they are; a terminal would obey them (contract, section 6).
-    let hidden = |c: char| matches!(c, '\u{7f}'..='\u{9f}');
-    let safe: String =
-        text.chars().flat_map(|c| if hidden(c) { format!("\\u{:04x}", c as u32).chars().collect() } else { vec![c] }).collect();
-    let _ = writeln!(std::io::stdout(), "{safe}");
 }
 
 #[cfg(test)]

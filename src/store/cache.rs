@@ -3,14 +3,20 @@
 //! Whoever reads a cached registry holds a shared lock on it (`<name>.lock`); cleaning takes the exclusive one and so
 //! waits for readers. What is remembered of registries, and what `restore` needs, lie in the state directory.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use git2::{Oid, Repository};
+use git2::{ObjectType, Oid, Repository};
 
 use super::fs::lock::FileLock;
 use super::fs::{names_in, remove_directory, remove_file, size_of};
 use super::objects::Objects;
+use super::registry::sound;
+use super::transport::ACCEPTED;
+
+/// The most directories of a registry that are looked for.
+const MOST_DIRECTORIES: usize = 1_000_000;
 
 /// One cached registry.
 #[derive(Debug)]
@@ -58,11 +64,34 @@ pub fn verify(cache: &Path, waiting: &dyn Fn()) -> Result<Vec<CachedRegistry>> {
                 if let Err(error) = all.odb().foreach(&mut check) {
                     damage.push(error.message().to_owned());
                 }
+                match sound(&path) {
+                    None => damage.push("its HEAD, its settings or the commit of main is damaged or missing".to_owned()),
+                    Some(_) => damage.extend(missing(&repository, &all)),
+                }
             }
         }
         found.push(CachedRegistry { bytes: size_of(&path)?, name, objects, damage });
     }
     Ok(found)
+}
+
+/// A directory of the registry's `main` that is not there: files may be missing, and are brought when they are needed, but
+/// all directories come with the commit.
+fn missing(repository: &Repository, objects: &Objects<'_>) -> Option<String> {
+    let commit = repository.find_reference(ACCEPTED).ok()?.peel_to_commit().ok()?;
+    let (mut open, mut seen) = (vec![commit.tree_id()], HashSet::new());
+    while let Some(oid) = open.pop() {
+        if !seen.insert(oid) || seen.len() > MOST_DIRECTORIES {
+            continue;
+        }
+        // What is there and damaged was named already.
+        match repository.find_tree(oid) {
+            Ok(tree) => open.extend(tree.iter().filter(|entry| entry.kind() == Some(ObjectType::Tree)).map(|entry| entry.id())),
+            Err(_) if objects.odb().exists(oid) => {}
+            Err(_) => return Some(format!("object {oid}: a directory of main that is missing")),
+        }
+    }
+    None
 }
 
 /// What is wrong with an object. A large one is not read: its size alone is no damage, and forum never uses it.
@@ -84,6 +113,7 @@ pub fn clean(cache: &Path, waiting: &dyn Fn()) -> Result<u64> {
     for name in names(cache)? {
         let path = folder(cache).join(&name);
         let _alone = FileLock::exclusive(&folder(cache).join(format!("{name}.lock")), waiting)?;
+        // Another run may have cleaned it while this one waited: size and removal take that as it is.
         bytes += size_of(&path)?;
         remove_directory(&path)?;
         remove_file(&folder(cache).join(format!("{name}.fetch-lock")))?;

@@ -120,6 +120,79 @@ fn locks_that_a_killed_git_left_in_the_cache_are_taken_away() {
     }
 }
 
+#[test]
+fn several_may_clean_at_once() {
+    let sandbox = Sandbox::new();
+    let small = small(&sandbox.path(""));
+    let http = Http::start(&sandbox.path("srv"), Options::default());
+    let ws = sandbox.workspace("first", &http.url());
+    drop(small);
+    for _ in 0..4 {
+        sandbox.run(&ws, &["registry", "refresh"]).ok();
+        let children: Vec<_> = (0..6).map(|_| sandbox.command(&ws, &["cache", "clean"]).spawn().unwrap()).collect();
+        for child in children {
+            let (code, _, said) = wait(child, sandbox.limit);
+            assert_eq!(code, Some(0), "{}", String::from_utf8_lossy(&said));
+        }
+    }
+}
+
+#[test]
+fn what_is_gone_from_the_cache_is_named() {
+    for harm in ["packs", "HEAD", "settings"] {
+        let sandbox = Sandbox::new();
+        let _small = small(&sandbox.path(""));
+        let http = Http::start(&sandbox.path("srv"), Options::default());
+        let ws = sandbox.workspace("first", &http.url());
+        sandbox.fetch(&ws, &[PUPIL, K[0], K[1]]).ok();
+        sandbox.run(&ws, &["cache", "verify"]).ok();
+        let (repository, _) = cached(&sandbox);
+        match harm {
+            "packs" => fs::remove_dir_all(repository.join("objects/pack")).unwrap(),
+            "HEAD" => fs::write(repository.join("HEAD"), "garbled").unwrap(),
+            _ => fs::write(repository.join("config"), "").unwrap(),
+        }
+        let run = sandbox.run(&ws, &["cache", "verify"]).exits(3);
+        assert!(run.stdout.contains("damaged"), "{harm}: {run}");
+        sandbox.run(&ws, &["cache", "clean"]).ok();
+        sandbox.run(&ws, &["registry", "refresh"]).ok();
+        sandbox.run(&ws, &["cache", "verify"]).ok();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_full_disk_swallows_does_not_pass_for_an_answer() {
+    let (sandbox, _small, ws) = ready();
+    for args in [&["search", "pupil"][..], &["search", "pupil", "--json"], &["completions", "bash"], &["--help"], &["config"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = sandbox.command(&ws, args);
+        command.stdout(full);
+        let (code, _, said) = wait(command.spawn().unwrap(), sandbox.limit);
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert_eq!(code, Some(1), "{args:?}: {said}");
+        assert!(said.contains("could not be written") || args.contains(&"--json"), "{args:?}: {said}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_git_that_says_nothing_is_given_up() {
+    use std::time::Instant;
+    let (mut sandbox, small, _) = ready();
+    let bin = sandbox.directory("bin");
+    fs::write(bin.join("git"), "#!/bin/sh\nexec sleep 60\n").unwrap();
+    set_mode(&bin.join("git"), 0o755);
+    let http = Http::start(&sandbox.path("srv"), Options::default());
+    let ws = sandbox.workspace("w", &http.url());
+    sandbox.set("PATH", format!("{}:/usr/bin:/bin", bin.display()));
+    let started = Instant::now();
+    let run = sandbox.fetch(&ws, &[PUPIL, K[0], K[1]]);
+    assert!(started.elapsed() < Duration::from_secs(20), "{run}");
+    assert!(run.both().contains("does not answer"), "{run}");
+    drop(small);
+}
+
 /// A harm that is done to a file.
 type Harm = (&'static str, fn(&Path));
 
@@ -202,26 +275,31 @@ fn an_interrupted_run_cleans_up() {
 
     use crate::support::server::Fault;
 
-    let sandbox = Sandbox::new();
-    let _small = small(&sandbox.path(""));
-    let asked = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&asked);
-    let stall = move |_: &_| {
-        seen.store(true, Ordering::SeqCst);
-        Some(Fault::Stall)
-    };
-    let http = Http::start(&sandbox.path("srv"), Options { hook: Some(Box::new(stall)), ..Options::default() });
-    let ws = sandbox.workspace("first", &http.url());
-    let before = snapshot(&ws);
-    let mut command = sandbox.command(&ws, &["fetch", PUPIL, "--json"]);
-    let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
-    while !asked.load(Ordering::SeqCst) {
-        std::thread::sleep(Duration::from_millis(20));
+    for (engine, signal) in
+        [("system", rustix::process::Signal::INT), ("builtin", rustix::process::Signal::INT), ("builtin", rustix::process::Signal::TERM)]
+    {
+        let mut sandbox = Sandbox::new();
+        sandbox.set("FORUM_GIT", engine);
+        let _small = small(&sandbox.path(""));
+        let asked = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&asked);
+        let stall = move |_: &_| {
+            seen.store(true, Ordering::SeqCst);
+            Some(Fault::Stall)
+        };
+        let http = Http::start(&sandbox.path("srv"), Options { hook: Some(Box::new(stall)), ..Options::default() });
+        let ws = sandbox.workspace("first", &http.url());
+        let before = snapshot(&ws);
+        let mut command = sandbox.command(&ws, &["fetch", PUPIL, "--json"]);
+        let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        while !asked.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let id = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(id, signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("interrupted"), "{output:?}");
+        unchanged(&before, &ws);
     }
-    let id = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stdout).contains("interrupted"), "{output:?}");
-    unchanged(&before, &ws);
 }

@@ -42,12 +42,16 @@ pub fn remove_file(path: &Path) -> Result<()> {
     }
 }
 
-/// Removes a directory and everything in it; links in it are removed, not followed.
+/// Removes a directory and everything in it; links in it are removed, not followed. One that is gone already, since
+/// another run removed it, is as good as removed.
 ///
 /// # Errors
 /// When the file system refuses.
 pub fn remove_directory(path: &Path) -> Result<()> {
-    std::fs::remove_dir_all(path).with_context(|| format!("removing {}", path.display()))
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).with_context(|| format!("removing {}", path.display())),
+        _ => Ok(()),
+    }
 }
 
 /// The names in a directory, those that are UTF-8; none where there is no directory.

@@ -23,6 +23,7 @@ use semver::Version;
 
 pub use content::{Content, tree_id};
 pub use mirror::{Mirrored, mirror};
+pub(super) use network::sound;
 pub use rewrite::Tombstone;
 pub use start::{First, start};
 pub use state::{LocalRegistry, State};
