@@ -13,7 +13,7 @@ use crate::model::id::{ComponentId, IdOrName};
 use crate::model::lockfile::Lock;
 use crate::model::workspace_file::WorkspaceFile;
 use crate::store::fs::journal::Transaction;
-use crate::store::kept::{Kept, KeptComponent, KeptCopies};
+use crate::store::kept::{Kept, KeptComponent, KeptCopies, Listed};
 use crate::store::workspace::Workspace;
 use crate::ui::{Report, columns};
 
@@ -60,13 +60,17 @@ struct Row {
     kept_as: PathBuf,
     command: String,
     at: jiff::Timestamp,
+    /// Where the workspace was, for a copy of one that is no longer there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workspace: Option<String>,
 }
 
 impl Report for List {
     fn text(&self) -> String {
         let row = |row: &Row| {
             let version = row.version.as_ref().map(ToString::to_string).unwrap_or_default();
-            [row.at.to_string(), row.command.clone(), row.id.to_string(), version, row.kept_as.display().to_string()]
+            let of = row.workspace.as_ref().map(|workspace| format!("  (of {workspace}, which is gone)")).unwrap_or_default();
+            [row.at.to_string(), row.command.clone(), row.id.to_string(), version, format!("{}{of}", row.kept_as.display())]
         };
         columns(&self.kept.iter().map(row).collect::<Vec<_>>())
     }
@@ -79,11 +83,15 @@ impl Report for List {
 pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let mut workspace = open_workspace(context)?;
     let copies = KeptCopies::of(context.state_dir()?, &workspace.root);
-    let all = copies.list()?;
+    let Listed { kept: ours, unreadable } = copies.list()?;
+    for folder in &unreadable {
+        context.ui.say(&format!("warning: what is kept in {0} has no record that can be read; its files lie there", folder.display()));
+    }
+    let lost = copies.of_lost_workspaces()?;
     match &args.id {
-        None => list(context, &all),
+        None => list(context, &ours, &lost, unreadable.is_empty()),
         Some(typed) => {
-            let (kept, id) = choose(&all, typed, args)?;
+            let (kept, id) = choose(&ours, &lost, typed, args)?;
             let components = restore(context, &mut workspace, &copies, kept, &id)?;
             context.ui.report("restore", &Restored { components });
         }
@@ -91,32 +99,45 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn list(context: &Context, all: &[Kept]) {
-    let row = |kept: &Kept, one: &KeptComponent| Row {
+fn list(context: &Context, ours: &[Kept], lost: &[Kept], all_are_readable: bool) {
+    let row = |kept: &Kept, one: &KeptComponent, workspace: Option<String>| Row {
         id: one.id.clone(),
         version: one.entry.as_ref().map(|entry| entry.version.clone()),
         kept_as: kept.place(&one.id),
         command: kept.command.clone(),
         at: kept.at,
+        workspace,
     };
-    let kept: Vec<_> = all.iter().flat_map(|kept| kept.components.iter().map(|one| row(kept, one))).collect();
-    if kept.is_empty() {
-        context.ui.say("nothing is kept of this workspace: no command has replaced anything");
+    let of_ours = ours.iter().flat_map(|kept| kept.components.iter().map(|one| row(kept, one, None)));
+    let of_lost = lost.iter().flat_map(|kept| kept.components.iter().map(|one| row(kept, one, Some(kept.workspace.clone()))));
+    let kept: Vec<_> = of_ours.chain(of_lost).collect();
+    if ours.is_empty() && all_are_readable {
+        context.ui.say("nothing is kept of a workspace in this directory");
+    }
+    if !lost.is_empty() {
+        context.ui.say("note: some of it is of workspaces that were moved, renamed or removed\n  try: forum restore ID --from DIRECTORY");
     }
     context.ui.report("restore", &List { kept });
 }
 
 /// The copy that a person means.
-fn choose<'a>(all: &'a [Kept], typed: &IdOrName, args: &Args) -> Result<(&'a Kept, ComponentId)> {
+fn choose<'a>(ours: &'a [Kept], lost: &'a [Kept], typed: &IdOrName, args: &Args) -> Result<(&'a Kept, ComponentId)> {
     let means = |one: &KeptComponent| match typed {
         IdOrName::Id(id) => one.id == *id,
         IdOrName::Short(name) => one.id.name() == name,
     };
-    let copies = || all.iter().flat_map(|kept| kept.components.iter().map(move |one| (kept, one)));
-    let found: Vec<_> = copies()
-        .filter(|(_, one)| means(one))
-        .filter(|(kept, one)| args.from.as_ref().is_none_or(|from| kept.place(&one.id) == *from || kept.folder == *from))
-        .collect();
+    let of = |all: &'a [Kept]| {
+        let copies = all.iter().flat_map(|kept| kept.components.iter().map(move |one| (kept, one)));
+        copies.filter(|(_, one)| means(one)).collect::<Vec<_>>()
+    };
+    // What a workspace elsewhere had comes only where a person names it.
+    let found: Vec<_> = match &args.from {
+        None => of(ours),
+        Some(from) => {
+            let is_there = |(kept, one): &(&Kept, &KeptComponent)| kept.place(&one.id) == *from || kept.folder == *from;
+            of(ours).into_iter().chain(of(lost)).filter(is_there).collect()
+        }
+    };
     if let Some((_, other)) = found.iter().find(|(_, one)| one.id != found[0].1.id) {
         let failure = Failure::new(Code::Ambiguous, format!("`{typed}` is kept of {} and {}", found[0].1.id, other.id));
         return Err(failure.hint(format!("forum restore {}", other.id)).into());
@@ -124,8 +145,12 @@ fn choose<'a>(all: &'a [Kept], typed: &IdOrName, args: &Args) -> Result<(&'a Kep
     match found.first() {
         Some((kept, one)) => Ok((kept, one.id.clone())),
         None => {
-            let failure = Failure::new(Code::NotFound, format!("no copy of {typed} is kept of this workspace"));
-            Err(failure.hint("forum restore").into())
+            let elsewhere = of(lost);
+            let of_lost = elsewhere.first().map(|(kept, _)| format!(", but one of {}, which is gone", kept.workspace)).unwrap_or_default();
+            let failure = Failure::new(Code::NotFound, format!("no copy of {typed} is kept of this workspace{of_lost}"));
+            let ways =
+                elsewhere.iter().take(3).map(|(kept, one)| format!("forum restore {} --from {}", one.id, kept.place(&one.id).display()));
+            Err(ways.fold(failure, Failure::hint).hint("forum restore").into())
         }
     }
 }

@@ -5,7 +5,8 @@
 //! <state>/kept/<workspace>/<number>/<owner>/<name> its files
 //! ```
 //! It is written before the workspace changes, and taken back when nothing comes of the change. The directory can be
-//! read by its user alone. `kept.json` may gain keys; one that cannot be read is passed over.
+//! read by its user alone. `<workspace>` is made from the workspace's path: when that is moved or renamed, its copies are
+//! found by the path in `kept.json`. That file may gain keys; one that cannot be read is named, and left as it is.
 
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,17 @@ const MAX_RECORD: u64 = 32 << 20;
 #[derive(Debug)]
 pub struct KeptCopies {
     folder: PathBuf,
+    /// The workspace.
+    root: PathBuf,
+}
+
+/// What is kept of a workspace.
+#[derive(Debug, Default)]
+pub struct Listed {
+    /// The copies, the newest first.
+    pub kept: Vec<Kept>,
+    /// Directories with files whose record cannot be read.
+    pub unreadable: Vec<PathBuf>,
 }
 
 /// What one command replaced.
@@ -44,6 +56,9 @@ pub struct Kept {
     /// `forum.toml` as it was.
     #[serde(default)]
     pub workspace_file: Option<String>,
+    /// Where the workspace was.
+    #[serde(default)]
+    pub workspace: String,
     /// Where it lies.
     #[serde(skip)]
     pub folder: PathBuf,
@@ -111,7 +126,7 @@ impl KeptCopies {
     #[must_use]
     pub fn of(state_dir: &Path, root: &Path) -> Self {
         let root = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
-        Self { folder: state_dir.join("kept").join(file_name_of(&root.to_string_lossy())) }
+        Self { folder: state_dir.join("kept").join(file_name_of(&root.to_string_lossy())), root }
     }
 
     /// Keeps these components as they are now, before a command replaces them. The caller holds the workspace.
@@ -129,7 +144,8 @@ impl KeptCopies {
         let slot: RelPath = format!("{number:06}").parse()?;
         let folder = self.folder.join(slot.as_str());
         let workspace_file = Some(workspace.file_before.render());
-        let mut kept = Kept { command: command.to_owned(), at, components: Vec::new(), workspace_file, folder };
+        let here = self.root.to_string_lossy().into_owned();
+        let mut kept = Kept { command: command.to_owned(), at, components: Vec::new(), workspace_file, workspace: here, folder };
         let mut change = Transaction::begin(&self.folder).with_context(doing)?;
         for id in ids {
             let wish = workspace.file_before.components.get(id).cloned();
@@ -152,15 +168,32 @@ impl KeptCopies {
     ///
     /// # Errors
     /// When the directory cannot be listed.
-    pub fn list(&self) -> Result<Vec<Kept>> {
-        let mut found = Vec::new();
+    pub fn list(&self) -> Result<Listed> {
+        let mut found = Listed::default();
         for number in self.numbers()?.into_iter().rev() {
             let folder = self.folder.join(format!("{number:06}"));
-            let record = read_small(&folder.join(RECORD), MAX_RECORD)?;
-            if let Some(kept) = record.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok()) {
-                found.push(Kept { folder, ..kept });
+            let record = read_small(&folder.join(RECORD), MAX_RECORD).ok().flatten();
+            match record.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok()) {
+                Some(kept) => found.kept.push(Kept { folder, ..kept }),
+                None => found.unreadable.push(folder),
             }
         }
+        Ok(found)
+    }
+
+    /// The copies of workspaces that are no longer where they were: one of them may be this one, moved or renamed.
+    ///
+    /// # Errors
+    /// When the directory cannot be listed.
+    pub fn of_lost_workspaces(&self) -> Result<Vec<Kept>> {
+        let Some(all) = self.folder.parent() else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for name in names_in(all)?.into_iter().filter(|name| !self.folder.ends_with(name)) {
+            let copies = Self { folder: all.join(name), root: self.root.clone() }.list().unwrap_or_default();
+            let lost = |kept: &Kept| !kept.workspace.is_empty() && !Path::new(&kept.workspace).exists();
+            found.extend(copies.kept.into_iter().filter(lost));
+        }
+        found.sort_by_key(|kept| std::cmp::Reverse(kept.at));
         Ok(found)
     }
 

@@ -41,6 +41,45 @@ fn remove_takes_all_and_restore_brings_all() {
     assert_eq!(run.components()[PUPIL]["action"], "kept", "{run}");
 }
 
+#[test]
+fn what_is_kept_of_a_workspace_that_was_moved_is_found_by_a_person() {
+    let (sandbox, _small, ws) = adapted();
+    let before = contents(&ws);
+    sandbox.run(&ws, &["remove", "pupil-system"]).ok();
+    let moved = sandbox.path("ws/moved");
+    fs::rename(&ws, &moved).unwrap();
+    let run = sandbox.run(&moved, &["restore", "--json"]).ok();
+    let listed = run.json()["kept"].as_array().unwrap().clone();
+    let row = listed.iter().find(|row| row["id"] == PUPIL).unwrap_or_else(|| panic!("{run}"));
+    assert_eq!(row["workspace"], ws.to_str().unwrap(), "{run}");
+    let place = row["kept_as"].as_str().unwrap();
+    assert!(run.stderr.contains("--from"), "{run}");
+    // Whose copy it is, is for the person to say.
+    let error = sandbox.run(&moved, &["restore", PUPIL, "--json"]).fails(1, "not-found");
+    assert!(error.contains(&format!("forum restore {PUPIL} --from {place}")) && error.contains(ws.to_str().unwrap()), "{error}");
+    sandbox.run(&moved, &["restore", PUPIL, "--from", place]).ok();
+    same_contents(&before, &moved);
+    // Where a workspace is in its place, what is kept of it is nobody else's.
+    let other = sandbox.directory("other");
+    fs::create_dir_all(&ws).unwrap();
+    let run = sandbox.run(&other, &["restore", "--json"]).ok();
+    assert!(run.json()["kept"].as_array().unwrap().is_empty() && !run.stderr.contains("no command"), "{run}");
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_named() {
+    let (sandbox, _small, ws) = adapted();
+    let kept = sandbox.run(&ws, &["remove", "pupil-system", "--json"]).ok().components()[PUPIL]["kept_as"].clone();
+    let folder = PathBuf::from(kept.as_str().unwrap()).parent().unwrap().parent().unwrap().to_path_buf();
+    let record = folder.join("kept.json");
+    fs::write(&record, &fs::read(&record).unwrap()[..20]).unwrap();
+    for args in [&["restore"][..], &["restore", PUPIL]] {
+        let run = sandbox.run(&ws, args);
+        assert!(run.stderr.contains(folder.to_str().unwrap()) && !run.stderr.contains("nothing is kept"), "{run}");
+    }
+    assert_eq!(fs::read_to_string(folder.join(PUPIL).join("README.md")).unwrap(), "# ours\n");
+}
+
 #[cfg(unix)]
 #[test]
 fn kept_copies_are_for_their_user_alone() {

@@ -170,7 +170,7 @@ pub(super) fn abort(context: &Context, workspace: &Workspace, ids: &[ComponentId
     let mut file = waiting_file(workspace)?;
     let meant = meant(workspace, &file, ids)?;
     let copies = KeptCopies::of(context.state_dir()?, &workspace.root);
-    let all = copies.list()?;
+    let all = copies.list()?.kept;
     let mut lock = workspace.lock.clone();
     let mut change = Transaction::begin(&workspace.root)?;
     let mut written_since = Vec::new();
