@@ -11,7 +11,7 @@ use crate::model::digest::{Checksum, FileMode};
 use crate::model::id::ComponentId;
 use crate::model::index::VersionRecord;
 use crate::model::lockfile::LockEntry;
-use crate::model::manifest::{MANIFEST_FILE, Manifest, Needs};
+use crate::model::manifest::{MANIFEST_FILE, Manifest};
 use crate::model::path::RelPath;
 use crate::model::variables::{Answers, Variable, complete};
 use crate::model::written::{digest, normalise};
@@ -114,12 +114,9 @@ fn write_answers(
     Ok((files, open))
 }
 
-/// What a component in the workspace needs, as its manifest there says; people may have broken that file.
-pub(super) fn needs_on_disk(workspace: &Workspace, entry: &LockEntry) -> Needs {
-    let read = || {
-        let path = entry.path.join(&MANIFEST_FILE.parse().ok()?).ok()?;
-        let bytes = workspace.read(&path).ok()??;
-        Some(Manifest::parse(&entry.id, &entry.version, &bytes).ok()?.needs)
-    };
-    read().unwrap_or_default()
+/// The manifest of a component in the workspace, as it lies there; people may have broken that file.
+pub(super) fn manifest_on_disk(workspace: &Workspace, entry: &LockEntry) -> Option<Manifest> {
+    let path = entry.path.join(&MANIFEST_FILE.parse().ok()?).ok()?;
+    let bytes = workspace.read(&path).ok()??;
+    Manifest::parse(&entry.id, &entry.version, &bytes).ok()
 }

@@ -102,6 +102,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     }
     places.notes().iter().for_each(|note| context.ui.say(note));
     say_unlocked(context, &workspace);
+    say_unsatisfied(context, &workspace, &mut places)?;
     let all_well = report.components.iter().all(|row| row.ok);
     context.ui.report("verify", &report);
     Ok(if all_well { Outcome::Done } else { Outcome::No })
@@ -112,6 +113,20 @@ fn say_unlocked(context: &Context, workspace: &Workspace) {
     for id in workspace.file.components.keys().filter(|id| workspace.file.wants(id) && !workspace.lock.components.contains_key(*id)) {
         context.ui.say(&format!("warning: {id} is wanted and not in forum.lock yet\n  try: forum fetch"));
     }
+}
+
+/// What is locked at a version that something else here cannot use.
+fn say_unsatisfied(context: &Context, workspace: &Workspace, places: &mut Places<'_>) -> Result<()> {
+    for entry in workspace.lock.components.values() {
+        let index = places.of_entry(entry)?.index(&entry.id).ok().flatten();
+        let Some(record) = index.as_ref().and_then(|index| index.record(&entry.version)) else { continue };
+        for (id, requirement) in &record.dependencies {
+            let Some(locked) = workspace.lock.components.get(id).filter(|locked| !requirement.matches(&locked.version)) else { continue };
+            let what = format!("{} {} needs {id} {requirement}, and forum.lock has {}", entry.id, entry.version, locked.version);
+            context.ui.say(&format!("warning: {what}\n  try: forum update {id}"));
+        }
+    }
+    Ok(())
 }
 
 fn check(registry: &Registry, entry: &LockEntry, deny: &[Deny]) -> Result<Vec<Problem>> {

@@ -90,10 +90,11 @@ impl Entry {
         self.version.is_some()
     }
 
-    /// Whether the answers given here are those that were applied.
+    /// Whether the answers given here are those that were applied. A name that the component does not have counts for
+    /// nothing, and neither does that of a secret, which is never written down.
     #[must_use]
     pub fn answers_hold(&self, applied: &Answers) -> bool {
-        self.variables.iter().all(|(name, answer)| applied.get(name) == Some(answer))
+        self.variables.iter().all(|(name, answer)| applied.get(name).is_none_or(|known| known == answer))
     }
 
     fn read(file: &TomlDocument, place: &str, item: &Item) -> Result<Self, Failure> {

@@ -81,12 +81,91 @@ fn a_clean_component_moves_and_an_adapted_one_stays() {
     let error = sandbox.fetch(&ws, &[PUPIL, "--path", "elsewhere"]).fails(1, "occupied");
     assert!(error.contains("pupils") && error.contains("elsewhere"), "{error}");
     unchanged(&before, &ws);
+    // Thrown away and moved: what was there is kept.
+    let run = sandbox.fetch(&ws, &[PUPIL, "--force", "--path", "away"]).ok();
+    assert_eq!(run.components()[PUPIL]["path"], "away", "{run}");
+    same_files(&ws.join("away"), &small.pupil[2].files);
+    assert!(!ws.join("pupils").exists());
+    sandbox.run(&ws, &["restore", PUPIL]).ok();
+    assert!(!ws.join("away").exists());
+    assert_eq!(text(&ws.join("pupils/README.md")), "# ours\n");
     // Moved by hand, and told so.
     fs::rename(ws.join("pupils"), ws.join("elsewhere")).unwrap();
     let run = sandbox.fetch(&ws, &[PUPIL, "--path", "elsewhere"]).ok();
     assert_eq!(run.components()[PUPIL]["action"], "kept", "{run}");
     assert_eq!(text(&ws.join("elsewhere/README.md")), "# ours\n");
     sandbox.fetch(&ws, &[BYTES, "--path", ".forum/x"]).fails(2, "usage");
+}
+
+#[test]
+fn nothing_moves_above_what_an_adapted_dependency_gives() {
+    let (sandbox, mut registry) = empty();
+    for version in ["1.0.0", "1.1.0"] {
+        registry.publish("inera/base", version, readme(version));
+        let minor = version.rsplit_once('.').unwrap().0;
+        registry.publish_version(Version::new("goteborg/app", version, readme(version)).needs("inera/base", &format!("^{minor}")));
+    }
+    let ws = sandbox.workspace("ws", &registry.url());
+    sandbox.fetch(&ws, &["goteborg/app@=1.0.0", "inera/base@=1.0.0", K[0], K[1]]).ok();
+    let wanted = text(&ws.join("forum.toml")).replacen("=1.0.0", "^1.0", 2).replacen("^1.0", "=1.0.0", 1);
+    fs::write(ws.join("forum.toml"), wanted).unwrap();
+    fs::write(ws.join("components/inera/base/ours.txt"), "# ours\n").unwrap();
+    let before = snapshot(&ws);
+    let error = sandbox.fetch(&ws, &["goteborg/app@^1.1"]).fails(1, "no-solution");
+    assert!(["goteborg/app 1.1.0", "inera/base", "1.0.0", "forum update inera/base"].iter().all(|part| error.contains(part)), "{error}");
+    unchanged(&before, &ws);
+    let run = sandbox.run(&ws, &["verify"]).ok();
+    assert!(!run.stderr.contains("warning"), "{run}");
+    // The way that the hint names.
+    sandbox.run(&ws, &["update", "inera/base"]).ok();
+    let run = sandbox.fetch(&ws, &["goteborg/app@^1.1"]).ok();
+    assert_eq!(
+        (&run.components()["goteborg/app"]["action"], &run.components()["inera/base"]["action"]),
+        (&"updated".into(), &"kept".into())
+    );
+    assert_eq!(text(&ws.join("components/inera/base/ours.txt")), "# ours\n");
+    // A lock that somebody wrote otherwise is named.
+    let lock = text(&ws.join("forum.lock"));
+    let old = lock.replacen("version = \"1.1.0\"", "version = \"1.0.0\"", 2).replacen("version = \"1.0.0\"", "version = \"1.1.0\"", 1);
+    fs::write(ws.join("forum.lock"), old).unwrap();
+    let run = sandbox.run(&ws, &["verify"]).exits(3);
+    assert!(run.stderr.contains("goteborg/app 1.1.0 needs inera/base ^1.1"), "{run}");
+}
+
+#[test]
+fn answers_in_forum_toml_that_go_nowhere_are_said_and_lock_nobody_out() {
+    let (sandbox, mut registry) = empty();
+    let variables = format!(
+        "{CODE}[variables.key]\ntype = \"secret\"\ndefault = \"\"\nreplace = [{{ file = \"README.md\", text = \"version\", count = 1 }}]\n"
+    );
+    registry.publish_version(Version::new("goteborg/asks", "1.0.0", readme("1.0.0")).manifest(&variables));
+    let ws = sandbox.workspace("ws", &registry.url());
+    let wish = |variables: &str| {
+        let url = registry.url();
+        let text = format!(
+            "[registries.kommun]\nurl = \"{url}\"\n[components.\"goteborg/asks\"]\nversion = \"^1\"\nregistry = \"kommun\"\nvariables = {variables}\n"
+        );
+        fs::write(ws.join("forum.toml"), text).unwrap();
+    };
+    for (variables, named) in [
+        ("{ code = \"7\", key = \"hush-hush\" }", "`key` is a secret"),
+        ("{ code = \"7\", cod = \"x\" }", "did you mean `code`"),
+        ("{ code = \"7\", nonsense = \"x\" }", "`nonsense`"),
+    ] {
+        wish(variables);
+        let run = sandbox.fetch(&ws, &[]).ok();
+        assert!(run.stderr.contains(named) && !run.both().contains("hush-hush"), "{run}");
+        let before = snapshot(&ws);
+        for args in [&["--locked"][..], &["--frozen"]] {
+            let run = sandbox.fetch(&ws, args).ok();
+            assert!(run.stderr.contains(named), "{run}");
+            unchanged(&before, &ws);
+        }
+    }
+    wish("{ code = \"8\" }");
+    sandbox.fetch(&ws, &["--locked"]).exits(5);
+    let run = sandbox.fetch(&ws, &[]).ok();
+    assert!(!run.stderr.contains("warning"), "{run}");
 }
 
 #[test]

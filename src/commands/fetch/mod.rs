@@ -7,6 +7,7 @@ mod found;
 mod plan;
 mod removed;
 mod report;
+mod unused;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -6,9 +6,10 @@ use anyhow::{Context as _, Result};
 
 use super::found;
 use super::removed::removal;
+use super::unused;
 use crate::commands::answers::{self, Given, ask};
 use crate::commands::places::Places;
-use crate::commands::prepared::{Place, Prepared, needs_on_disk};
+use crate::commands::prepared::{Place, Prepared, manifest_on_disk};
 use crate::commands::{refuse_other_digests, refuse_waiting, secrets};
 use crate::context::Context;
 use crate::error::{Code, Failure};
@@ -41,6 +42,13 @@ pub(super) struct Asked<'a> {
     pub(super) force: bool,
 }
 
+impl Asked<'_> {
+    /// Whether the local changes of a component are thrown away.
+    fn forces(&self, id: &ComponentId) -> bool {
+        self.force && self.named.contains(id)
+    }
+}
+
 /// What is done for it.
 pub(super) enum Step {
     /// It is as the lock says.
@@ -66,12 +74,18 @@ pub(super) struct Planned {
     pub(super) moved_from: Option<RelPath>,
     /// What nobody was asked and nobody answered: the defaults that were written.
     pub(super) defaults: Answers,
+    /// What to say of its answers in `forum.toml`.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Planned {
     /// For what stays as it lies; nothing is known of its registry.
-    fn as_it_is(entry: LockEntry, registry: String, step: Step, needs: Needs) -> Self {
-        Self { entry, registry, step, needs, yanked: None, deprecated: None, moved_from: None, defaults: Answers::new() }
+    fn as_it_is(workspace: &Workspace, entry: LockEntry, registry: String, step: Step) -> Self {
+        let manifest = manifest_on_disk(workspace, &entry);
+        let wish = workspace.file.components.get(&entry.id);
+        let warnings = manifest.as_ref().map(|manifest| unused::warnings(&entry.id, wish, manifest)).unwrap_or_default();
+        let needs = manifest.map(|manifest| manifest.needs).unwrap_or_default();
+        Self { entry, registry, step, needs, yanked: None, deprecated: None, moved_from: None, defaults: Answers::new(), warnings }
     }
 }
 
@@ -112,8 +126,7 @@ pub(super) fn settled(workspace: &Workspace, places: &Places<'_>) -> Result<Opti
             State::Clean => Step::Unchanged,
             State::Adapted => Step::Kept { wanted: None, other_answers: false },
         };
-        let needs = needs_on_disk(workspace, entry);
-        planned.push(Planned::as_it_is(entry.clone(), registry, step, needs));
+        planned.push(Planned::as_it_is(workspace, entry.clone(), registry, step));
     }
     Ok(Some(planned))
 }
@@ -156,11 +169,31 @@ pub(super) fn plan(
     if !missing.is_empty() {
         return Err(answers::missing(context, "fetch", asked.named, &missing).into());
     }
-    targets
-        .iter()
-        .zip(drafts)
-        .map(|(target, draft)| finish(workspace, target, draft).with_context(|| format!("{} {}", target.id, target.chosen.record.version)))
-        .collect()
+    let mut planned = Vec::new();
+    for (target, draft) in targets.iter().zip(drafts) {
+        let done = finish(workspace, target, draft, asked);
+        planned.push(done.with_context(|| format!("{} {}", target.id, target.chosen.record.version))?);
+    }
+    refuse_left_behind(targets, &planned)?;
+    Ok(planned)
+}
+
+/// A component is not written where one that it depends on has the receiver's changes and so stays below what it needs.
+fn refuse_left_behind(targets: &[Target], planned: &[Planned]) -> Result<()> {
+    for (target, one) in targets.iter().zip(planned).filter(|(_, one)| matches!(one.step, Step::Write { .. })) {
+        for (id, requirement) in &target.chosen.record.dependencies {
+            let stays = |other: &&Planned| other.entry.id == *id && matches!(other.step, Step::Kept { wanted: Some(_), .. });
+            if let Some(other) = planned.iter().find(stays).filter(|other| !requirement.matches(&other.entry.version)) {
+                let message = format!(
+                    "{} {} needs {id} {requirement}; {id} has your changes, which `fetch` leaves alone, and stays at {}",
+                    one.entry.id, one.entry.version, other.entry.version
+                );
+                let failure = Failure::new(Code::NoSolution, message);
+                return Err(failure.hint(format!("forum update {id}")).hint("then the same command again").into());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// No component lies in another: its files would be changes of the other's.
@@ -203,7 +236,7 @@ fn draft(
     if let Some(entry) = old.filter(|entry| entry.version == record.version) {
         refuse_other_digests(entry, record)?;
     }
-    if let Some(waiting) = old.filter(|entry| entry.pending.is_some() && (state == Some(State::Missing) || asked.force && named)) {
+    if let Some(waiting) = old.filter(|entry| entry.pending.is_some() && (state == Some(State::Missing) || asked.forces(id))) {
         return Err(refuse_waiting(waiting).into());
     }
     if matches!(state, None | Some(State::Missing)) {
@@ -211,7 +244,7 @@ fn draft(
     }
     let same = |entry: &LockEntry| entry.version == record.version && wish.answers_hold(&entry.answers);
     let settled = old.is_some_and(same) && !given.concerns(id, named);
-    let forced = asked.force && named;
+    let forced = asked.forces(id);
     if state == Some(State::Adapted) && !forced && given.concerns(id, named) {
         let failure = Failure::new(Code::Usage, format!("{id} has your changes: a new answer comes into it by an update"));
         return Err(failure.hint(format!("forum update {id} --set KEY=VALUE")).into());
@@ -255,7 +288,7 @@ fn write_down(workspace: &mut Workspace, target: &Target, wish: &Entry, manifest
     }
 }
 
-fn finish(workspace: &Workspace, target: &Target, draft: Draft) -> Result<Planned> {
+fn finish(workspace: &Workspace, target: &Target, draft: Draft, asked: Asked<'_>) -> Result<Planned> {
     let record = &target.chosen.record;
     let yanked = target.chosen.index.yanked.get(&record.version).map(|notice| notice.reason.clone());
     let deprecated = target.chosen.index.deprecated.as_ref().map(Deprecated::advice);
@@ -267,9 +300,7 @@ fn finish(workspace: &Workspace, target: &Target, draft: Draft) -> Result<Planne
         let other_answers = wish.is_some_and(|wish| !wish.answers_hold(&old.answers));
         let step = if draft.state == Some(State::Clean) { Step::Unchanged } else { Step::Kept { wanted, other_answers } };
         let entry = LockEntry { requested: target.requested, registry: draft.url, ..old.clone() };
-        let needs = needs_on_disk(workspace, &entry);
-        let registry = target.registry.clone();
-        return Ok(Planned { yanked, deprecated, ..Planned::as_it_is(entry, registry, step, needs) });
+        return Ok(Planned { yanked, deprecated, ..Planned::as_it_is(workspace, entry, target.registry.clone(), step) });
     };
     let is_new = !matches!(draft.state, Some(State::Clean | State::Adapted));
     let answered = prepared.answers.clone();
@@ -288,13 +319,15 @@ fn finish(workspace: &Workspace, target: &Target, draft: Draft) -> Result<Planne
     };
     let by_default = |(name, _): &(&String, &Answer)| is_new && !answered.contains_key(*name);
     let defaults = entry.answers.iter().filter(by_default).map(|(name, answer)| (name.clone(), answer.clone())).collect();
-    let moved_from = moved_from(workspace, old, &entry.path)?;
+    let moved_from = moved_from(workspace, old, &entry.path, asked)?;
     let registry = target.registry.clone();
-    Ok(Planned { entry, registry, step, needs: prepared.manifest.needs, yanked, deprecated, moved_from, defaults })
+    let warnings = unused::warnings(&target.id, workspace.file.components.get(&target.id), &prepared.manifest);
+    Ok(Planned { entry, registry, step, needs: prepared.manifest.needs, yanked, deprecated, moved_from, defaults, warnings })
 }
 
-/// Where a component is that `forum.toml` now has elsewhere. It goes there only as it was published.
-fn moved_from(workspace: &Workspace, old: Option<&LockEntry>, path: &RelPath) -> Result<Option<RelPath>> {
+/// Where a component is that `forum.toml` now has elsewhere. It goes there only as it was published, or where its
+/// changes are to be thrown away.
+fn moved_from(workspace: &Workspace, old: Option<&LockEntry>, path: &RelPath, asked: Asked<'_>) -> Result<Option<RelPath>> {
     let Some(old) = old.filter(|old| old.path != *path) else { return Ok(None) };
     let from = &old.path;
     if old.pending.is_some() {
@@ -306,10 +339,14 @@ fn moved_from(workspace: &Workspace, old: Option<&LockEntry>, path: &RelPath) ->
     match workspace.state(old)? {
         State::Missing => Ok(None),
         State::Clean => Ok(Some(from.clone())),
+        State::Adapted if asked.forces(&old.id) => Ok(Some(from.clone())),
         State::Adapted => {
             let failure =
                 Failure::new(Code::Occupied, format!("{} has your changes in `{from}`: only you can move it to `{path}`", old.id));
-            Err(failure.hint(format!("move the directory {from} to {path}, then: forum fetch")).into())
+            Err(failure
+                .hint(format!("move the directory {from} to {path}, then: forum fetch"))
+                .hint(format!("to throw them away: forum fetch --force {}", old.id))
+                .into())
         }
     }
 }

@@ -29,6 +29,9 @@ struct Row {
     checksum: String,
     action: &'static str,
     requested: bool,
+    /// Whether a README.md has come.
+    #[serde(skip)]
+    has_readme: bool,
 }
 
 impl FetchReport {
@@ -53,6 +56,7 @@ impl FetchReport {
                 checksum: entry.checksum.to_string(),
                 action,
                 requested: entry.requested,
+                has_readme: matches!(&one.step, Step::Write { files, .. } if files.iter().any(|file| file.path.as_str() == "README.md")),
             });
         }
         for entry in workspace.lock.components.values().filter(|entry| !planned.iter().any(|one| one.entry.id == entry.id)) {
@@ -68,7 +72,7 @@ impl FetchReport {
 
 /// What a person should know of one component; what was `replaced` is kept.
 fn notes(one: &Planned, replaced: bool) -> Vec<String> {
-    let (entry, mut notes) = (&one.entry, Vec::new());
+    let (entry, mut notes) = (&one.entry, one.warnings.clone());
     if let Some(reason) = &one.yanked {
         notes.push(format!("note: {} {} is yanked: {reason}", entry.id, entry.version));
     }
@@ -126,8 +130,10 @@ impl Report for FetchReport {
             text += "\nBefore it can run, the platform must have:\n";
             text += &self.needs.lines();
         }
-        if self.components.iter().any(|row| row.action == "added") && !self.dry_run {
-            text += "\nIt comes as is: a starting point to adapt. Read its README.md first.\n";
+        let mut added = self.components.iter().filter(|row| row.action == "added").peekable();
+        if added.peek().is_some() && !self.dry_run {
+            let readme = if added.any(|row| row.has_readme) { " Read its README.md first." } else { "" };
+            text += &format!("\nIt comes as is: a starting point to adapt.{readme}\n");
         }
         text
     }
