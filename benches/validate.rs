@@ -96,6 +96,7 @@ fn options() -> Options {
         cache_dir: None,
         state_dir: None,
         offline: true,
+        offline_by: "--offline",
         timeout: Duration::from_secs(30),
         engine: EngineChoice::System,
         terminal: false,

@@ -207,6 +207,16 @@ impl Cli {
             (_, true) => Talk::Verbose,
             _ => Talk::Normal,
         };
+        let locked_by = match (self.locked, self.frozen) {
+            (true, true) => "--locked and --frozen",
+            (false, true) => "--frozen",
+            (_, false) => "--locked",
+        };
+        let offline_by = match (self.offline, self.frozen) {
+            (true, _) => "--offline",
+            (false, true) => "--frozen",
+            (false, false) => "FORUM_OFFLINE",
+        };
         if self.offline || self.frozen {
             settings.offline = Layered::new(true, Layer::Flags);
         }
@@ -217,10 +227,12 @@ impl Cli {
             directory: self.work_in.map_or_else(|| started_in.to_path_buf(), |dir| started_in.join(dir)),
             registry: self.registry,
             locked: self.locked || self.frozen,
+            locked_by,
             store: Options {
                 cache_dir: directory(&settings.cache_dir),
                 state_dir: directory(&settings.state_dir),
                 offline: settings.offline.value,
+                offline_by,
                 timeout: Duration::from_secs(settings.timeout.value),
                 engine: EngineChoice::of(&settings.git.value),
                 terminal: std::io::stdin().is_terminal() && !self.json,

@@ -28,6 +28,8 @@ pub struct Context {
     pub settings: Settings,
     /// Whether the lock must not change.
     pub locked: bool,
+    /// The flags that say so, for messages.
+    pub locked_by: &'static str,
     /// How registries are reached and remembered.
     pub store: Options,
 }

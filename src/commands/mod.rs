@@ -120,13 +120,13 @@ fn refuse_other_digests(entry: &LockEntry, record: &VersionRecord) -> Result<()>
 /// `--locked`: the lock must stay as it is.
 fn refuse_locked(context: &Context, workspace: &Workspace, lock: &Lock) -> Result<()> {
     if context.locked && *lock != workspace.lock {
-        return Err(would_change(&format!("it does not satisfy {WORKSPACE_FILE} and what was asked for")).into());
+        return Err(would_change(context, &format!("it does not satisfy {WORKSPACE_FILE} and what was asked for")).into());
     }
     Ok(())
 }
 
 /// The error where the lock would have to change, and why.
-fn would_change(why: &str) -> Failure {
+fn would_change(context: &Context, why: &str) -> Failure {
     let failure = Failure::new(Code::Locked, format!("{LOCK_FILE} would have to change: {why}"));
-    failure.hint("the same command without --locked and --frozen")
+    failure.hint(format!("the same command without {}", context.locked_by))
 }

@@ -315,7 +315,7 @@ fn refresh(context: &Context, args: &Refresh) -> Result<Registries> {
         return Err(failure.hint("forum registry refresh --registry URL").into());
     }
     if context.store.offline {
-        fail!(Code::Offline, "refreshing asks the network, which --offline forbids");
+        fail!(Code::Offline, "refreshing asks the network, which {} forbids", context.store.offline_by);
     }
     // One that cannot be brought keeps nobody from the others.
     let mut failed = Vec::new();
@@ -368,6 +368,7 @@ fn bring(context: &Context, args: &Refresh, row: &mut Row) -> Result<()> {
     if !broken.is_empty() {
         let failure = Failure::new(Code::Integrity, broken.join("; "));
         let failure = failure.hint("a published version never changes: ask the forum's maintainers what happened");
+        let failure = failure.hint("if versions are gone and you trust the answer: forum registry refresh --accept-rewrite");
         return Err(failure.hint("all other components can be found and fetched").into());
     }
     row.components = Some(index.len());

@@ -115,7 +115,7 @@ fn list(context: &Context, ours: &[Kept], lost: &[Kept], all_are_readable: bool)
         context.ui.say("nothing is kept of a workspace in this directory");
     }
     if !lost.is_empty() {
-        context.ui.say("note: some of it is of workspaces that were moved, renamed or removed\n  try: forum restore ID --from DIRECTORY");
+        context.ui.say("note: copies are kept of workspaces that were moved, renamed or removed\n  try: forum restore ID --from DIRECTORY");
     }
     context.ui.report("restore", &List { kept });
 }

@@ -5,10 +5,12 @@
 //! line; `seen` grows by lines `owner/name version tree checksum` and is searched as text; `accepted` says how many bytes of
 //! it tell of versions that may be gone, since the user has accepted another history.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Context as _, Result};
 use git2::Oid;
@@ -51,6 +53,8 @@ impl Contribution {
 #[derive(Debug)]
 pub struct Memory {
     folder: PathBuf,
+    /// What `seen` held when it was first read: it may be large, and is asked for each component.
+    seen: RefCell<Option<Rc<[u8]>>>,
 }
 
 /// A short name for files that belong to a registry.
@@ -65,7 +69,7 @@ impl Memory {
     /// The memory of the registry with this key.
     #[must_use]
     pub fn of(state_dir: &Path, key: &str) -> Self {
-        Self { folder: state_dir.join("registries").join(file_name_of(key)) }
+        Self { folder: state_dir.join("registries").join(file_name_of(key)), seen: RefCell::default() }
     }
 
     fn locked(&self) -> Result<FileLock> {
@@ -175,6 +179,7 @@ impl Memory {
     /// When it cannot be written.
     pub fn accept_gone(&self) -> Result<()> {
         let _held = self.locked()?;
+        self.seen.take();
         let length = self.text().len();
         write_atomic(&self.folder.join("accepted"), format!("{length}\n").as_bytes(), Readers::Owner).map(drop)
     }
@@ -185,8 +190,9 @@ impl Memory {
         read.and_then(|bytes| String::from_utf8(bytes).ok()?.trim().parse().ok()).unwrap_or_default()
     }
 
-    fn text(&self) -> Vec<u8> {
-        fs::read(self.folder.join("seen")).unwrap_or_default()
+    fn text(&self) -> Rc<[u8]> {
+        let read = || fs::read(self.folder.join("seen")).unwrap_or_default().into();
+        Rc::clone(self.seen.borrow_mut().get_or_insert_with(read))
     }
 
     fn append(&self, lines: &str) -> Result<()> {
@@ -194,6 +200,7 @@ impl Memory {
             return Ok(());
         }
         let path = &self.folder.join("seen");
+        self.seen.take();
         let _held = self.locked()?;
         let begin = || -> std::io::Result<()> {
             let mut file = OpenOptions::new().create(true).append(true).open(path)?;

@@ -207,6 +207,26 @@ fn a_lock_with_an_address_that_is_none_is_named() {
 }
 
 #[test]
+fn an_error_names_the_flag_that_was_typed() {
+    let (sandbox, _small, _) = ready();
+    let ws = sandbox.workspace("w", "http://127.0.0.1:9/kommun.git");
+    for (flag, variable) in [("--offline", ""), ("--frozen", ""), ("-q", "FORUM_OFFLINE")] {
+        let variables = if variable.is_empty() { vec![] } else { vec![(variable, "1")] };
+        let named = if variable.is_empty() { flag } else { variable };
+        for args in [&["registry", "refresh", flag, "--json"][..], &["search", "x", flag, "--json"]] {
+            let error = sandbox.run_with(&ws, args, &variables).fails(6, "offline");
+            let others = ["--offline", "--frozen", "FORUM_OFFLINE"].into_iter().filter(|other| *other != named);
+            assert!(error.contains(named) && others.into_iter().all(|other| !error.contains(other)), "{error}");
+        }
+    }
+    fs::write(ws.join("forum.toml"), "[components.\"aa/bb\"]\nversion = \"1\"\nregistry = \"kommun\"\n").unwrap();
+    for (flag, other) in [("--locked", "--frozen"), ("--frozen", "--locked")] {
+        let error = sandbox.fetch(&ws, &[flag]).fails(5, "locked");
+        assert!(error.contains(&format!("without {flag}")) && !error.contains(other), "{error}");
+    }
+}
+
+#[test]
 fn a_registry_in_use_stays() {
     let (sandbox, small, ws) = ready();
     sandbox.fetch(&ws, &[PUPIL, "--registry", small.registry.path.to_str().unwrap()]).ok();

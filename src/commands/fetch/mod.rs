@@ -112,7 +112,7 @@ fn fetch(context: &Context, args: &Args) -> Result<()> {
     if context.locked
         && let Some(why) = plan::unsatisfied(&workspace, &places)?
     {
-        return Err(would_change(&why).into());
+        return Err(would_change(context, &why).into());
     }
     let settled = if given.is_empty() && !args.force { plan::settled(&workspace, &places)? } else { None };
     let planned = match settled {

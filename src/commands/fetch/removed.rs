@@ -1,6 +1,7 @@
 //! Removed versions: nobody gets one, and what lies in a workspace already stays as it is (contract, section 3).
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use anyhow::Result;
@@ -18,6 +19,8 @@ use crate::store::workspace::{State, Workspace};
 pub(super) struct AsItLies<'a> {
     registry: &'a Registry,
     lying: BTreeMap<ComponentId, Version>,
+    /// Components of which nothing is gone.
+    whole: RefCell<BTreeSet<ComponentId>>,
 }
 
 impl<'a> AsItLies<'a> {
@@ -35,13 +38,16 @@ impl<'a> AsItLies<'a> {
             }
             lying.insert(entry.id.clone(), entry.version.clone());
         }
-        Ok(Self { registry, lying })
+        Ok(Self { registry, lying, whole: RefCell::default() })
     }
 }
 
 impl Catalog for AsItLies<'_> {
     fn index(&self, id: &ComponentId) -> Result<Option<Rc<IndexFile>>> {
-        self.registry.refuse_gone(id, None)?;
+        if !self.whole.borrow().contains(id) {
+            self.registry.refuse_gone(id, None)?;
+            self.whole.borrow_mut().insert(id.clone());
+        }
         let found = self.registry.index(id)?;
         let (Some(index), Some(version)) = (&found, self.lying.get(id)) else { return Ok(found) };
         let mut index = IndexFile::clone(index);

@@ -52,7 +52,7 @@ pub(super) fn run(context: &Context, args: &Mirror) -> Result<Outcome> {
     let root = workspace::root_of(&context.directory);
     let address = Places::writing(context, &root, &file).destination()?;
     if context.store.offline && address.local_path().is_none() {
-        fail!(Code::Offline, "a mirror is made of what the server has now, and --offline forbids asking");
+        fail!(Code::Offline, "a mirror is made of what the server has now, and {} forbids asking", context.store.offline_by);
     }
     let mirrored = mirror(&address, &context.store, &context.started_in.join(&args.file))?;
     context.ui.end_progress();

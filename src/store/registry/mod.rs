@@ -109,6 +109,8 @@ pub struct Options {
     pub state_dir: Option<PathBuf>,
     /// Whether asking a server is forbidden.
     pub offline: bool,
+    /// What forbids it, for messages: a flag or a variable.
+    pub offline_by: &'static str,
     /// Silence after which a server is given up.
     pub timeout: Duration,
     /// Who asks.

@@ -165,11 +165,10 @@ impl Remote {
 
     fn engine(&self) -> Result<Arc<dyn Transport>> {
         if self.options.offline {
-            let failure = Failure::new(
-                Code::Offline,
-                format!("{}: what is asked for is not in the cache, and --offline forbids asking", self.address),
-            );
-            return Err(failure.hint("run the same command once without --offline").into());
+            let by = self.options.offline_by;
+            let failure =
+                Failure::new(Code::Offline, format!("{}: what is asked for is not in the cache, and {by} forbids asking", self.address));
+            return Err(failure.hint(format!("run the same command once without {by}")).into());
         }
         let (engine, notes) = match self.engine.replace(Engine::Unknown) {
             Engine::Known(engine) => (engine, Vec::new()),
