@@ -15,6 +15,7 @@ use super::rules::id;
 use super::{History, Part, answer, content, files, owner, people, placed, small, stray, version};
 use crate::model::content::bytes_of;
 use crate::model::id::{ComponentId, Name};
+use crate::model::index::Card;
 use crate::model::manifest::{MANIFEST_FILE, Manifest};
 use crate::model::registry_file::{REGISTRY_FILE, RegistryFile};
 use crate::model::registry_state::{Held, RegistryState};
@@ -203,18 +204,16 @@ impl Scene<'_> {
             if is_new {
                 index::resolves(read, record, &self.catalog, Severity::Error, findings);
                 let files = version(History::Whole, read, record, self.made.after, &self.rules, findings)?;
-                if let Some(files) = &files {
-                    index::manifest(read, record, files, findings);
-                }
-                described = if is_newest { files } else { described };
+                let said = files.and_then(|files| index::manifest(read, record, &files, findings));
+                described = if is_newest { said } else { described };
             } else if is_newest
                 && !stays
                 && let Held::Files(files) = self.made.after.version(&index.id, record, self.rules.limits)?
             {
-                described = Some(files);
+                described = bytes_of(&files, MANIFEST_FILE).and_then(Card::of_manifest);
             }
         }
-        index::card(read, index.newest().map(|newest| (newest, described.as_deref())), findings);
+        index::card(read, index.newest(), described.as_ref(), findings);
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFla
 
 use super::content::{Collector, Content, object_id};
 use super::network::Cached;
+use super::shared::Shared;
 use super::{Listed, MAX_LISTED_DEPTH, Source};
 use crate::error::{Code, Failure};
 use crate::fail;
@@ -52,18 +53,26 @@ pub struct GitTree {
     supply: Option<Box<dyn Supply>>,
     /// Directories of the registry itself that were read: each path leads through the same few.
     directories: RefCell<BTreeMap<Oid, Rc<[u8]>>>,
-    /// Of a repository that is only read.
-    fans: Option<Fans>,
+    only_read: Option<OnlyRead>,
     /// A cache repository is held against cleaning while it is read.
     _used: Option<FileLock>,
 }
+
+/// What is known of a repository that is only read.
+struct OnlyRead {
+    fans: Fans,
+    shared: RefCell<Shared>,
+}
+
+/// How errors name an object. Nearly always there is none.
+type What<'a> = &'a dyn Fn() -> String;
 
 impl GitTree {
     /// Opens a cache repository at the `main` that was accepted.
     pub(super) fn cached(cache: Cached, supply: Option<Box<dyn Supply>>) -> Result<Self> {
         let Cached { repository, used, .. } = cache;
         let (main, root) = tip(&repository, ACCEPTED)?;
-        Ok(Self { repository, main, root, supply, directories: RefCell::default(), fans: None, _used: Some(used) })
+        Ok(Self { repository, main, root, supply, directories: RefCell::default(), only_read: None, _used: Some(used) })
     }
 
     /// Opens the repository at `path` on its `main`; `None` where there is no repository.
@@ -74,20 +83,20 @@ impl GitTree {
             fail!(Code::InvalidRegistry, "the repository {shown} has no branch main");
         }
         let (main, root) = tip(&repository, "refs/heads/main").with_context(|| format!("main of {shown}"))?;
-        Ok(Some(Self { repository, main, root, supply: None, directories: RefCell::default(), fans: None, _used: None }))
+        Ok(Some(Self { repository, main, root, supply: None, directories: RefCell::default(), only_read: None, _used: None }))
     }
 
     /// A commit of a repository on this machine.
     pub(super) fn at(repository: Repository, commit: Oid) -> Result<Self> {
         let root = repository.find_commit(commit)?.tree_id();
-        let fans = Some(Fans::of(&repository));
-        Ok(Self { repository, main: commit, root, supply: None, directories: RefCell::default(), fans, _used: None })
+        let only_read = Some(OnlyRead { fans: Fans::of(&repository), shared: RefCell::default() });
+        Ok(Self { repository, main: commit, root, supply: None, directories: RefCell::default(), only_read, _used: None })
     }
 
     fn objects(&self) -> Result<Objects<'_>> {
-        Ok(match &self.fans {
+        Ok(match &self.only_read {
             None => Objects::of(&self.repository)?,
-            Some(fans) => Objects::with(&self.repository, fans)?,
+            Some(known) => Objects::with(&self.repository, &known.fans)?,
         })
     }
 
@@ -150,7 +159,7 @@ impl GitTree {
             if found.1 != ObjectType::Tree {
                 return Ok(None);
             }
-            let bytes = self.directory(found.0, path.as_str())?;
+            let bytes = self.directory(found.0, &|| path.to_string())?;
             let rows = rows(&bytes).unwrap_or_default();
             let Some(row) = rows.iter().find(|row| row.name == part.as_bytes()) else { return Ok(None) };
             found = (row.id, row.kind());
@@ -159,12 +168,12 @@ impl GitTree {
     }
 
     /// A tree of the registry itself.
-    fn directory(&self, oid: Oid, what: &str) -> Result<Rc<[u8]>> {
+    fn directory(&self, oid: Oid, what: What<'_>) -> Result<Rc<[u8]>> {
         if let Some(known) = self.directories.borrow().get(&oid) {
             return Ok(Rc::clone(known));
         }
         if self.size(oid, ObjectType::Tree, what)? > MAX_DIRECTORY_BYTES {
-            fail!(Code::InvalidRegistry, "{what}: its directory has more than {MAX_DIRECTORY_BYTES} bytes");
+            fail!(Code::InvalidRegistry, "{}: its directory has more than {MAX_DIRECTORY_BYTES} bytes", what());
         }
         let bytes: Rc<[u8]> = self.bytes(oid, what)?.into();
         let mut known = self.directories.borrow_mut();
@@ -178,17 +187,17 @@ impl GitTree {
     }
 
     /// The size of an object, as its header says it: asked before the object itself, which may be far larger than its pack.
-    fn size(&self, oid: Oid, kind: ObjectType, what: &str) -> Result<u64> {
+    fn size(&self, oid: Oid, kind: ObjectType, what: What<'_>) -> Result<u64> {
         match self.objects()?.header(oid) {
             Ok((size, is)) if is == kind => Ok(size as u64),
-            Ok((_, is)) => Err(damaged(oid, what, &format!("is a {is}, not a {kind}")).into()),
-            Err(error) => Err(damaged(oid, what, error.message()).into()),
+            Ok((_, is)) => Err(damaged(oid, &what(), &format!("is a {is}, not a {kind}")).into()),
+            Err(error) => Err(damaged(oid, &what(), error.message()).into()),
         }
     }
 
     /// The bytes of an object whose size was found to be harmless.
-    fn bytes(&self, oid: Oid, what: &str) -> Result<Vec<u8>> {
-        Ok(self.objects()?.read(oid).map_err(|error| damaged(oid, what, error.message()))?.1)
+    fn bytes(&self, oid: Oid, what: What<'_>) -> Result<Vec<u8>> {
+        Ok(self.objects()?.read(oid).map_err(|error| damaged(oid, &what(), error.message()))?.1)
     }
 }
 
@@ -276,11 +285,10 @@ impl GitTree {
             if trees > MAX_TREES || prefix.matches('/').count() > MAX_DEPTH {
                 return Err(collector.refuse(&prefix, "has too many directories in it or is too deep"));
             }
-            let what = collector.what(&prefix);
-            if self.size(oid, ObjectType::Tree, &what)? > MAX_TREE_BYTES {
+            if self.size(oid, ObjectType::Tree, &|| collector.what(&prefix))? > MAX_TREE_BYTES {
                 return Err(collector.refuse(&prefix, &format!("is a directory of more than {MAX_TREE_BYTES} bytes")));
             }
-            let bytes = self.bytes(oid, &what)?;
+            let bytes = self.bytes(oid, &|| collector.what(&prefix))?;
             let Some(rows) = rows(&bytes) else { return Err(collector.refuse(&prefix, "is a tree that git could not have written")) };
             if rows.windows(2).any(|pair| sort_key(&pair[0]) >= sort_key(&pair[1]) || pair[0].name == pair[1].name) {
                 return Err(collector.refuse(&prefix, "is a tree with entries twice or not in git's order"));
@@ -313,9 +321,17 @@ impl GitTree {
             b"160000" => return Err(collector.refuse(&path, "is a submodule")),
             other => return Err(collector.refuse(&path, &format!("has the mode {}", String::from_utf8_lossy(other)))),
         };
-        let what = collector.what(&path);
-        let checked = collector.admit(&path, self.size(row.id, ObjectType::Blob, &what)?)?;
-        let bytes = self.bytes(row.id, &what)?;
+        let shared = self.only_read.as_ref().map(|known| &known.shared);
+        if let Some(bytes) = shared.and_then(|shared| shared.borrow().get(row.id)) {
+            let checked = collector.admit(&path, bytes.len() as u64)?;
+            return collector.add(checked, mode, bytes.to_vec());
+        }
+        let size = self.size(row.id, ObjectType::Blob, &|| collector.what(&path))?;
+        let checked = collector.admit(&path, size)?;
+        let bytes = self.bytes(row.id, &|| collector.what(&path))?;
+        if let Some(shared) = shared {
+            shared.borrow_mut().keep(row.id, &bytes);
+        }
         collector.add(checked, mode, bytes)
     }
 }
@@ -350,11 +366,11 @@ impl Source for GitTree {
         match self.object_at(path)? {
             Some((oid, ObjectType::Blob)) => {
                 self.need(&[oid], Wanted::Blobs)?;
-                let size = self.size(oid, ObjectType::Blob, path.as_str())?;
+                let size = self.size(oid, ObjectType::Blob, &|| path.to_string())?;
                 if size > limit {
                     fail!(Code::InvalidRegistry, "{path} has {size} bytes; the limit is {limit}");
                 }
-                self.bytes(oid, path.as_str()).map(Some)
+                self.bytes(oid, &|| path.to_string()).map(Some)
             }
             _ => Ok(None),
         }
@@ -364,7 +380,7 @@ impl Source for GitTree {
         let Some((top, ObjectType::Tree)) = self.object_at(below)? else { return Ok(Vec::new()) };
         let (mut open, mut found, mut seen) = (vec![(String::new(), top, 1)], Vec::new(), 0);
         while let Some((prefix, oid, depth)) = open.pop() {
-            let Ok(bytes) = self.directory(oid, below.as_str()) else { continue };
+            let Ok(bytes) = self.directory(oid, &|| below.to_string()) else { continue };
             for row in rows(&bytes).unwrap_or_default() {
                 let Ok(name) = std::str::from_utf8(row.name) else { continue };
                 let path = format!("{prefix}{name}");
