@@ -11,7 +11,7 @@ use super::upstream::Versions;
 use crate::commands::answers::{self, Given, ask};
 use crate::commands::places::Places;
 use crate::commands::prepared::{Place, Prepared};
-use crate::commands::secrets;
+use crate::commands::secrets::{self, Known};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::formats::text::Labels;
@@ -25,7 +25,7 @@ use crate::model::update::VariableChange;
 use crate::model::variables::{Answers, complete};
 use crate::store::fs::snapshot::Snapshot;
 use crate::store::registry::Registry;
-use crate::store::workspace::Workspace;
+use crate::store::workspace::{State, Workspace};
 
 /// One component that changes.
 pub(crate) struct Plan {
@@ -134,11 +134,13 @@ fn old(registry: &Registry, workspace: &Workspace, entry: &LockEntry) -> Result<
     if workspace.directory(&entry.path)?.is_none() {
         return Ok(None);
     }
-    let mut old = fetched(registry, entry)?;
-    if let Some(known) = secrets::known(workspace, registry, entry)? {
-        (old.secrets, old.files) = (known.secrets, known.files);
+    if !entry.pieces.is_empty()
+        && workspace.state(entry)? == State::Clean
+        && let Some(Known { manifest, secrets, files }) = secrets::known(workspace, registry, entry)?
+    {
+        return Ok(Some(Old { entry: entry.clone(), manifest, files, secrets }));
     }
-    Ok(Some(old))
+    fetched(registry, entry).map(Some)
 }
 
 fn fetched(registry: &Registry, entry: &LockEntry) -> Result<Old> {
