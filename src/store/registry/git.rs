@@ -10,7 +10,7 @@ use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFla
 
 use super::content::{Collector, Content, object_id};
 use super::network::Cached;
-use super::shared::Shared;
+use super::shared::OnlyRead;
 use super::{Listed, MAX_LISTED_DEPTH, Source};
 use crate::error::{Code, Failure};
 use crate::fail;
@@ -22,7 +22,7 @@ use crate::model::path::RelPath;
 use crate::model::registry_file::{Limits, REGISTRY_FILE};
 use crate::store::fs::lock::FileLock;
 use crate::store::interrupt;
-use crate::store::objects::{Fans, Objects};
+use crate::store::objects::Objects;
 use crate::store::transport::{ACCEPTED, Wanted};
 
 /// A tree object larger than this is no directory that a person made.
@@ -58,12 +58,6 @@ pub struct GitTree {
     _used: Option<FileLock>,
 }
 
-/// What is known of a repository that is only read.
-struct OnlyRead {
-    fans: Fans,
-    shared: RefCell<Shared>,
-}
-
 /// How errors name an object. Nearly always there is none.
 type What<'a> = &'a dyn Fn() -> String;
 
@@ -89,7 +83,7 @@ impl GitTree {
     /// A commit of a repository on this machine.
     pub(super) fn at(repository: Repository, commit: Oid) -> Result<Self> {
         let root = repository.find_commit(commit)?.tree_id();
-        let only_read = Some(OnlyRead { fans: Fans::of(&repository), shared: RefCell::default() });
+        let only_read = Some(OnlyRead::of(&repository));
         Ok(Self { repository, main: commit, root, supply: None, directories: RefCell::default(), only_read, _used: None })
     }
 
@@ -214,6 +208,12 @@ pub(super) fn repository_at(path: &Path) -> Result<Option<Repository>> {
         Err(error) if error.class() == ErrorClass::Repository && error.message().contains("sha256") => {
             let message = format!("the repository {shown} has SHA-256 objects; forum reads repositories with SHA-1 objects");
             Err(Failure::new(Code::InvalidRegistry, message).into())
+        }
+        Err(error) if error.class() == ErrorClass::Repository && error.message().contains("refstorage") => {
+            let message =
+                format!("the repository {shown} keeps its references in a reftable; forum reads registries that keep them in files");
+            let failure = Failure::new(Code::InvalidRegistry, message);
+            Err(failure.hint(format!("git clone --ref-format=files {shown} OTHER-DIRECTORY")).into())
         }
         Err(error) => Err(Failure::new(Code::InvalidRegistry, format!("the repository {shown}: {}", error.message())).into()),
     }

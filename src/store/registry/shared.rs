@@ -1,17 +1,32 @@
-//! Small files that versions share: a licence, a page, what did not change. Git has each once, and so each is read, and
-//! held against its id, once.
+//! What is kept of a repository that is only read: above all small files that versions share, a licence, a page, what did
+//! not change. Git has each once, and so each is read, and held against its id, once.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use git2::Oid;
+use git2::{Oid, Repository};
+
+use crate::store::objects::Fans;
 
 /// The largest file that is kept, in bytes.
 const LARGEST: usize = 64 << 10;
 /// The most that is kept, in bytes.
 const MOST: usize = 4 << 20;
 
-/// Files of a repository that is only read, by git's id of their content.
+/// What is known of a repository to which nothing is added meanwhile.
+pub(super) struct OnlyRead {
+    pub(super) fans: Fans,
+    pub(super) shared: RefCell<Shared>,
+}
+
+impl OnlyRead {
+    pub(super) fn of(repository: &Repository) -> Self {
+        Self { fans: Fans::of(repository), shared: RefCell::default() }
+    }
+}
+
+/// Files by git's id of their content.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     kept: HashMap<Oid, Rc<[u8]>>,
