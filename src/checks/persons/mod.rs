@@ -55,8 +55,7 @@ pub(super) fn identity_number(piece: &Piece<'_>, run: &Range<usize>) -> Option<H
 /// Whether a name, a word before it or the head of its column says that the number is a person's.
 fn is_named(piece: &Piece<'_>, range: &Range<usize>) -> bool {
     let before = line_before(piece.text, range.start);
-    let near = (before.len().saturating_sub(NEAR)..=before.len()).find(|at| before.is_char_boundary(*at)).unwrap_or(before.len());
-    says_person(&before[near..]) || stands_for_person(piece, range, &SIGNS)
+    says_person(&before[before.ceil_char_boundary(before.len().saturating_sub(NEAR))..]) || stands_for_person(piece, range, &SIGNS)
 }
 
 /// Signs that divide the columns of a table. Of those in its head the first counts.
@@ -81,8 +80,7 @@ fn stands_for_person(piece: &Piece<'_>, range: &Range<usize>, signs: &[char]) ->
 
 /// What stands on the same line before `at`, as far as it matters.
 fn line_before(text: &str, at: usize) -> &str {
-    let from = (at.saturating_sub(MAX_LINE)..=at).find(|from| text.is_char_boundary(*from)).unwrap_or(at);
-    let near = &text[from..at];
+    let near = &text[text.ceil_char_boundary(at.saturating_sub(MAX_LINE))..at];
     &near[near.rfind('\n').map_or(0, |end| end + 1)..]
 }
 
