@@ -219,7 +219,9 @@ fn of_component(
         if !read.index.yanked.contains_key(&record.version) {
             index::resolves(&read, record, catalog, Severity::Warning, findings);
         }
-        let files = version(history, &read, record, catalog.state, file, findings)?;
+        // A folder has the content that lies there, and would be read anew for each version.
+        let elsewhere = history == History::None && tree != Some(record.tree);
+        let files = if elsewhere { None } else { version(history, &read, record, catalog.state, file, findings)? };
         let said = files.as_ref().and_then(|files| index::manifest(&read, record, files, findings));
         // The directory that lies there is read once; in a folder more may lie there than a version can hold.
         if let Some(files) = files.as_ref().filter(|_| tree == Some(record.tree) && history != History::None && !looked) {
