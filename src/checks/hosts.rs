@@ -160,6 +160,25 @@ fn is_numbered(name: &str) -> bool {
         && !NUMBERED.contains(&word.as_str())
 }
 
+/// Servers of shares that documentation has, and what is none.
+const OF_SHARES: [&str; 15] = [
+    "server",
+    "servername",
+    "host",
+    "hostname",
+    "fileserver",
+    "myserver",
+    "computer",
+    "example",
+    "localhost",
+    "wsl",
+    "wsl$",
+    "machine",
+    "ip",
+    "nas",
+    "path",
+];
+
 /// The path that begins with the backslashes at `hit`: `\\server\share`, in code also with each of them doubled.
 pub(super) fn unc(piece: &Piece<'_>, hit: &Range<usize>) -> Option<Hit> {
     let text = piece.text;
@@ -179,25 +198,7 @@ pub(super) fn unc(piece: &Piece<'_>, hit: &Range<usize>) -> Option<Hit> {
     let behind = &rest[host.len()..];
     let share_at = slashes(behind);
     let share = &behind[share_at..][..name(&behind[share_at..])];
-    let lower = host.to_lowercase();
-    let shown = [
-        "server",
-        "servername",
-        "host",
-        "hostname",
-        "fileserver",
-        "myserver",
-        "computer",
-        "example",
-        "localhost",
-        "wsl",
-        "wsl$",
-        "machine",
-        "ip",
-        "nas",
-        "path",
-    ];
-    let real = host.len() >= 3 && host.starts_with(|c: char| c.is_alphanumeric()) && !shown.contains(&lower.as_str());
+    let real = host.len() >= 3 && host.starts_with(|c: char| c.is_alphanumeric()) && !OF_SHARES.contains(&host.to_lowercase().as_str());
     (share_at == double && real && share.len() >= 2).then(|| {
         let end = hit.start + 2 * double + host.len() + share_at + share.len();
         Hit::new(id::UNC_PATH, hit.start..end, "names a server and share of an internal network")
@@ -245,9 +246,8 @@ fn is_shown(address: [u8; 4], behind: &[u8]) -> bool {
 
 /// `10.0.1.5` of a package is no address.
 fn is_version(piece: &Piece<'_>, before: &str) -> bool {
-    let near: String = before.chars().rev().take(20).collect();
-    let near = near.to_ascii_lowercase();
-    near.contains("noisrev") || near.starts_with('v') || piece.name().is_some_and(|name| name.to_ascii_lowercase().contains("version"))
+    let near = before[before.ceil_char_boundary(before.len().saturating_sub(20))..].to_ascii_lowercase();
+    near.contains("version") || near.ends_with('v') || piece.name().is_some_and(|name| name.to_ascii_lowercase().contains("version"))
 }
 
 #[cfg(test)]
