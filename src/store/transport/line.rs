@@ -12,7 +12,7 @@
 use std::io::{self, BufReader, Read, Write};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::model::digest::ObjectId;
 
@@ -26,7 +26,7 @@ pub(super) struct Line {
     /// `None` while a question is open, and for ever after one that failed.
     ends: Option<Ends>,
     back: Option<Receiver<Heard>>,
-    talk: Option<JoinHandle<String>>,
+    talk: Receiver<String>,
 }
 
 /// How a question ended.
@@ -55,11 +55,15 @@ struct Ends {
 }
 
 impl Line {
-    /// Takes over a helper that was just started.
+    /// Takes over a helper that was just started, and has it greet the server: the answer waits for the first question.
     pub(super) fn over(mut child: Child, terminal: bool) -> Option<Self> {
-        let (to, from, talk) = (child.stdin.take()?, child.stdout.take()?, child.stderr.take()?);
+        let (mut to, from, talk) = (child.stdin.take()?, child.stdout.take()?, child.stderr.take()?);
+        // A helper that is gone already is found so by the question.
+        let _ = to.write_all(b"stateless-connect git-upload-pack\n");
         let ends = Some(Ends { to, from: BufReader::new(from), is_greeted: false });
-        Some(Self { child, terminal, ends, back: None, talk: Some(std::thread::spawn(move || gathered(talk))) })
+        let (sender, said) = channel();
+        std::thread::spawn(move || sender.send(gathered(talk)));
+        Some(Self { child, terminal, ends, back: None, talk: said })
     }
 
     /// One question: what asks it and passes the pack on, to be run beside the `git index-pack` that reads it.
@@ -72,7 +76,7 @@ impl Line {
         let (sender, back) = channel();
         self.back = Some(back);
         Some(move |pack: &mut ChildStdin, talk: &Sender<Piece>| {
-            if !ends.is_greeted && !greet(&mut ends.to, &mut ends.from)? {
+            if !ends.is_greeted && !is_greeted(&mut ends.from)? {
                 let _ = sender.send(Heard::OtherVersion);
                 return Ok(());
             }
@@ -103,7 +107,8 @@ impl Line {
     /// Ends the line; what the helper said.
     pub(super) fn close(mut self) -> String {
         kill(&mut self.child, self.terminal);
-        self.talk.take().and_then(|talk| talk.join().ok()).unwrap_or_default()
+        // On a terminal, what it had started may live on for a while and hold the pipe.
+        self.talk.recv_timeout(Duration::from_secs(1)).unwrap_or_default()
     }
 }
 
@@ -132,10 +137,8 @@ fn line(text: &str) -> String {
     format!("{:04x}{text}\n", text.len() + 5)
 }
 
-/// Asks the helper to greet the server, and whether that speaks version 2.
-fn greet(to: &mut impl Write, from: &mut impl Read) -> io::Result<bool> {
-    to.write_all(b"stateless-connect git-upload-pack\n")?;
-    to.flush()?;
+/// Reads the server's greeting, and says whether it speaks version 2.
+fn is_greeted(from: &mut impl Read) -> io::Result<bool> {
     let mut answer = [0];
     from.read_exact(&mut answer)?;
     if answer != *b"\n" {
@@ -195,4 +198,53 @@ fn packet(from: &mut impl Read) -> io::Result<Packet> {
 
 fn odd() -> io::Error {
     io::Error::other("no answer of Git's protocol")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passed_on(answer: &str) -> io::Result<(Vec<u8>, Vec<u8>)> {
+        let (mut pack, said) = (Vec::new(), std::cell::RefCell::new(Vec::new()));
+        pass_on(&mut answer.as_bytes(), &mut pack, &|talk| said.borrow_mut().extend(talk))?;
+        Ok((pack, said.into_inner()))
+    }
+
+    #[test]
+    fn a_pack_is_passed_on_to_its_end() {
+        let answer = passed_on("000dpackfile\n0009\u{1}PACK0009\u{2}50% 0007\u{1}ed00000002").expect("an answer");
+        assert_eq!(answer, (b"PACKed".to_vec(), b"50% ".to_vec()));
+    }
+
+    #[test]
+    fn what_is_no_answer_is_none() {
+        let whole = "000dpackfile\n0009\u{1}PACK00000002";
+        for end in 0..whole.len() {
+            passed_on(&whole[..end]).expect_err("cut off");
+        }
+        for bad in [
+            "000dERR gone\n00000002",
+            "000dpackfile\n0009\u{3}gone00000002",
+            "000dpackfile\n00000000",
+            "+00dpackfile\n",
+            "0003",
+            "000dpackfile\n0004",
+        ] {
+            passed_on(bad).expect_err(bad);
+        }
+    }
+
+    #[test]
+    fn only_version_2_will_do() {
+        assert!(is_greeted(&mut b"\n000eversion 2\n0012ls-refs=unborn0000".as_slice()).is_ok_and(|is| is));
+        assert!(is_greeted(&mut b"fallback\n".as_slice()).is_ok_and(|is| !is));
+        is_greeted(&mut b"\n000eversion 3\n0000".as_slice()).expect_err("another");
+    }
+
+    #[test]
+    fn a_request_is_what_git_asks() {
+        let id = "0123456789abcdef0123456789abcdef01234567";
+        let asked = String::from_utf8(request(&[id.parse().expect("an id")])).expect("text");
+        assert_eq!(asked, format!("0012command=fetch\n0001000eofs-delta\n0032want {id}\n0009done\n0000"));
+    }
 }

@@ -169,26 +169,33 @@ impl Git {
         self.run(job, arguments, input.into_bytes())
     }
 
+    /// The line to the job's server, where it is not known that there can be none: the one that was kept, or a new one.
+    fn line(&self, job: &Job<'_>) -> anyhow::Result<Option<Line>> {
+        let Some(scheme @ ("http" | "https")) = job.address.scheme() else { return Ok(None) };
+        if [FULL_MARK, LINELESS_MARK].iter().any(|mark| job.repository.join(mark).exists()) {
+            return Ok(None);
+        }
+        let kept = self.line.lock().ok().and_then(|mut kept| kept.take());
+        match kept.filter(|(address, _)| address == job.address) {
+            Some((_, line)) => Ok(Some(line)),
+            None => Ok(Line::over(self.call(job, [&format!("remote-{scheme}"), "forum"]).start()?, job.terminal)),
+        }
+    }
+
+    fn keep(&self, job: &Job<'_>, line: Line) {
+        if let Ok(mut kept) = self.line.lock() {
+            *kept = Some((job.address.clone(), line));
+        }
+    }
+
     /// Brings files over a line that is kept for more; where that does not come about, `git fetch` has to be asked.
     fn fetch_over_line(&self, job: &Job<'_>, ids: &[ObjectId]) -> anyhow::Result<bool> {
-        let Some(scheme @ ("http" | "https")) = job.address.scheme() else { return Ok(false) };
-        if [FULL_MARK, LINELESS_MARK].iter().any(|mark| job.repository.join(mark).exists()) {
-            return Ok(false);
-        }
-        let kept = || self.line.lock().ok()?.take().filter(|(address, _)| address == job.address);
-        let Some(mut line) = (match kept() {
-            Some((_, line)) => Some(line),
-            None => Line::over(self.call(job, [&format!("remote-{scheme}"), "forum"]).start()?, job.terminal),
-        }) else {
-            return Ok(false);
-        };
+        let Some(mut line) = self.line(job)? else { return Ok(false) };
         let Some(question) = line.question(ids) else { return Ok(false) };
         let output = self.call(job, ["index-pack", "--stdin", "-v", "--promisor"]).run_fed(question)?;
         match line.end() {
             End::Answered if output.success => {
-                if let Ok(mut kept) = self.line.lock() {
-                    *kept = Some((job.address.clone(), line));
-                }
+                self.keep(job, line);
                 return Ok(true);
             }
             End::OtherVersion => fs::write(job.repository.join(LINELESS_MARK), "").context("marking the cache repository")?,
@@ -226,6 +233,10 @@ impl Transport for Git {
             History::Everything => &["--refetch", "--no-filter"],
         };
         let whole = history == History::Everything || full;
+        // Files will be asked for, too: meanwhile the server is greeted for that. A person would be asked twice for a password.
+        if history == History::Newest && !job.terminal {
+            self.line(job)?.into_iter().for_each(|line| self.keep(job, line));
+        }
         let output = self.fetch(job, options, Wants::Main, whole)?;
         if !output.success {
             return Err(Self::failure(&output, job).into());
