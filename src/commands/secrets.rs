@@ -6,7 +6,6 @@
 use anyhow::Result;
 
 use super::prepared::{Place, Prepared};
-use crate::model::content::ContentFile;
 use crate::model::lockfile::LockEntry;
 use crate::model::manifest::Manifest;
 use crate::model::path::RelPath;
@@ -16,29 +15,32 @@ use crate::model::written::normalise;
 use crate::store::registry::Registry;
 use crate::store::workspace::{State, Workspace};
 
-/// What was fetched, with the secrets in it.
-pub(super) struct Known {
-    pub(super) secrets: Answers,
-    pub(super) files: Vec<ContentFile>,
-}
-
 /// The secrets of a component that lies here as it was fetched; `None` where they cannot be told from what is around them.
-pub(super) fn known(workspace: &Workspace, registry: &Registry, entry: &LockEntry) -> Result<Option<Known>> {
-    if entry.pieces.is_empty() || workspace.state(entry)? != State::Clean {
+pub(super) fn known(workspace: &Workspace, registry: &Registry, entry: &LockEntry) -> Result<Option<Answers>> {
+    if entry.pieces.is_empty() {
         return Ok(None);
     }
     let index = registry.index(&entry.id)?;
     let Some(record) = index.as_ref().and_then(|index| index.record(&entry.version)) else { return Ok(None) };
     let mut prepared = Prepared::fetched(registry, entry, record)?;
-    let manifest = &prepared.manifest;
+    let Some(secrets) = read_back(workspace, entry, &prepared.manifest)? else { return Ok(None) };
+    prepared.answers.extend(secrets.clone());
+    let Ok((_, files)) = prepared.write(&entry.id, record, Place::of(entry)) else { return Ok(None) };
+    Ok(workspace.holds(&entry.path, &files)?.then_some(secrets))
+}
+
+/// What stands where secrets stand in a component that was not changed here. It is to be believed only if the files,
+/// written with it, are those that lie there.
+pub(super) fn read_back(workspace: &Workspace, entry: &LockEntry, manifest: &Manifest) -> Result<Option<Answers>> {
+    if entry.pieces.is_empty() || workspace.state(entry)? != State::Clean {
+        return Ok(None);
+    }
     let mut secrets = Answers::new();
     for (name, _) in manifest.variables.iter().filter(|(_, variable)| variable.is_secret()) {
         let Some(answer) = stands(workspace, entry, manifest, name)? else { return Ok(None) };
         secrets.insert(name.clone(), answer);
     }
-    prepared.answers.extend(secrets.clone());
-    let Ok((_, files)) = prepared.write(&entry.id, record, Place::of(entry)) else { return Ok(None) };
-    Ok(workspace.holds(&entry.path, &files)?.then_some(Known { secrets, files }))
+    Ok(Some(secrets))
 }
 
 /// What stands in a file where one secret alone stands, once or several times.

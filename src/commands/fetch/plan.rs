@@ -221,8 +221,8 @@ fn draft(
         }
     }
     // A secret stands in the component's files and nowhere else.
-    if let Some(known) = old.map(|entry| secrets::known(workspace, places.open(registry)?, entry)).transpose()?.flatten() {
-        answers.extend(known.secrets.into_iter().filter(|(name, _)| manifest.variables.get(name).is_some_and(Variable::is_secret)));
+    if let Some(secrets) = old.map(|entry| secrets::known(workspace, places.open(registry)?, entry)).transpose()?.flatten() {
+        answers.extend(secrets.into_iter().filter(|(name, _)| manifest.variables.get(name).is_some_and(Variable::is_secret)));
     }
     answers.extend(given.for_component(id, named, &manifest.variables)?);
     if context.ui.can_ask() && old.is_none() {

@@ -6,9 +6,12 @@
 
 mod choose;
 mod combine;
+mod edition;
+mod lost;
 mod pending;
 mod plan;
 mod report;
+mod sides;
 mod upstream;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,7 +109,7 @@ fn update(context: &Context, args: &Args, workspace: &mut Workspace, ids: &[Comp
     let mut places = Places::today(context, workspace, args.ids.clone())?;
     places.refuse_contradiction(&workspace.file, &movable.ids)?;
     let choice = choose::choose(workspace, &mut places, &movable)?;
-    let mut plans = plan::plan(context, workspace, &mut places, &choice.targets, &given, ids)?;
+    let mut plans = plan::plan(context, workspace, &places, &choice.targets, &given, ids)?;
     plans.retain(|plan| changes_something(workspace, plan));
     places.notes().iter().for_each(|note| context.ui.say(note));
     let apply = Apply::new(workspace, plans, &choice)?;
@@ -117,7 +120,9 @@ fn update(context: &Context, args: &Args, workspace: &mut Workspace, ids: &[Comp
     }
     apply.say(context, &workspace.file, &waits, &choice, args.dry_run);
     context.ui.report("update", &report);
-    let open = !waits.is_empty() || !apply.pending.is_empty();
+    // Who names others has nothing to do with what waits, unless theirs waits for it.
+    let others = ids.is_empty() || !choice.held_back.is_empty();
+    let open = others && !waits.is_empty() || !apply.pending.is_empty();
     Ok(if open && !args.dry_run { Outcome::Conflicts } else { Outcome::Done })
 }
 
@@ -129,13 +134,13 @@ fn movable(workspace: &Workspace, ids: &[ComponentId]) -> BTreeSet<ComponentId> 
     ids.iter().cloned().collect()
 }
 
-fn changes_something(workspace: &Workspace, plan: &Plan) -> bool {
+fn changes_something(workspace: &Workspace, plan: &Plan<'_>) -> bool {
     workspace.lock.components.get(&plan.id) != Some(&plan.entry) || !plan.combined.writes.is_empty() || !plan.combined.gone.is_empty()
 }
 
 /// The change of the workspace, decided.
-struct Apply {
-    plans: Vec<Plan>,
+struct Apply<'r> {
+    plans: Vec<Plan<'r>>,
     lock: Lock,
     /// Which updates wait, and with which others.
     pending: BTreeMap<ComponentId, Vec<ComponentId>>,
@@ -143,15 +148,16 @@ struct Apply {
     loose: Vec<(LockEntry, bool)>,
 }
 
-impl Apply {
-    fn new(workspace: &Workspace, plans: Vec<Plan>, choice: &Choice) -> Result<Self> {
+impl<'r> Apply<'r> {
+    fn new(workspace: &Workspace, plans: Vec<Plan<'r>>, choice: &Choice) -> Result<Self> {
         let pending = together(&plans);
         let mut lock = workspace.lock.clone();
         for plan in &plans {
             if !pending.contains_key(&plan.id) {
                 lock.components.insert(plan.id.clone(), plan.entry.clone());
             } else if let Some(entry) = lock.components.get_mut(&plan.id) {
-                entry.pending = Some(Pending { to: plan.entry.version.clone() });
+                let answers = Some(plan.entry.answers.clone()).filter(|answers| *answers != entry.answers);
+                entry.pending = Some(Pending { to: plan.entry.version.clone(), answers: answers.unwrap_or_default() });
             }
         }
         let mut loose = Vec::new();
@@ -174,7 +180,7 @@ impl Apply {
             return Ok(());
         }
         let copies = KeptCopies::of(context.state_dir()?, &workspace.root);
-        let there = |plan: &&Plan| workspace.lock.components.contains_key(&plan.id);
+        let there = |plan: &&Plan<'_>| workspace.lock.components.contains_key(&plan.id);
         let gone = self.loose.iter().filter(|(_, adapted)| !adapted).map(|(entry, _)| &entry.id);
         let ids: Vec<_> = self.plans.iter().filter(there).map(|plan| &plan.id).chain(gone).collect();
         let keeping = copies.keep(workspace, "update", context.settings.now, &ids)?;
@@ -188,9 +194,9 @@ impl Apply {
         let mut change = Transaction::begin(&workspace.root)?;
         let mut waiting = workspace.pending()?;
         for plan in &self.plans {
-            write_tree(workspace, &mut change, plan)?;
+            let touched = write_tree(workspace, &mut change, plan)?;
             match self.pending.get(&plan.id) {
-                Some(together) => drop(waiting.updates.insert(plan.id.clone(), plan.waiting(kept, together))),
+                Some(together) => drop(waiting.updates.insert(plan.id.clone(), plan.waiting(kept, together, touched))),
                 None => set_variables(workspace, &plan.id, &plan.variables),
             }
         }
@@ -219,6 +225,13 @@ impl Apply {
                 ui.say(&format!(
                     "note: {id} {newest} is there, which forum.toml leaves out: forum fetch {id}@^{newest}, then forum update"
                 ));
+            }
+        }
+        for plan in &self.plans {
+            let (id, version) = (&plan.id, &plan.entry.version);
+            let target = choice.targets.iter().find(|target| target.id == *id);
+            if let Some(notice) = target.and_then(|target| target.chosen.index.yanked.get(version)) {
+                ui.say(&format!("warning: {id} {version} is yanked: {}", notice.reason));
             }
         }
         for (LockEntry { id, .. }, adapted) in &self.loose {
@@ -253,17 +266,15 @@ impl Apply {
     }
 }
 
-impl Plan {
-    fn waiting(&self, kept: Option<&Kept>, together: &[ComponentId]) -> Waiting {
-        let wrote = self.combined.writes.iter().map(|write| (write.path.clone(), Some(Checksum::of(&write.bytes))));
-        let gone = self.combined.gone.iter().map(|path| (path.clone(), None));
+impl Plan<'_> {
+    fn waiting(&self, kept: Option<&Kept>, together: &[ComponentId], touched: Touched) -> Waiting {
         Waiting {
             entry: self.entry.clone(),
             variables: self.variables.clone(),
             from: self.from.clone(),
             kept: self.from.as_ref().and(kept).map(|kept| kept.folder.clone()),
             open: self.combined.open.clone(),
-            touched: gone.chain(wrote).collect(),
+            touched,
             files: self.combined.files.clone(),
             changed_variables: self.changed_variables.clone(),
             together: together.to_vec(),
@@ -272,13 +283,14 @@ impl Plan {
 }
 
 /// Which updates have to wait: those with a conflict, and what moves together with them.
-fn together(plans: &[Plan]) -> BTreeMap<ComponentId, Vec<ComponentId>> {
-    let near = |a: &Plan, b: &Plan| a.entry.dependencies.contains(&b.id) || b.entry.dependencies.contains(&a.id);
+fn together(plans: &[Plan<'_>]) -> BTreeMap<ComponentId, Vec<ComponentId>> {
+    let near = |a: &Plan<'_>, b: &Plan<'_>| a.entry.dependencies.contains(&b.id) || b.entry.dependencies.contains(&a.id);
     let mut pending = BTreeMap::new();
     for start in plans.iter().filter(|plan| !plan.combined.open.is_empty()) {
         let mut group: BTreeSet<&ComponentId> = [&start.id].into();
         loop {
-            let more = |plan: &&Plan| !group.contains(&plan.id) && plans.iter().any(|other| group.contains(&other.id) && near(plan, other));
+            let more =
+                |plan: &&Plan<'_>| !group.contains(&plan.id) && plans.iter().any(|other| group.contains(&other.id) && near(plan, other));
             let Some(next) = plans.iter().find(more) else { break };
             group.insert(&next.id);
         }
@@ -288,11 +300,15 @@ fn together(plans: &[Plan]) -> BTreeMap<ComponentId, Vec<ComponentId>> {
     pending
 }
 
-/// Stages a component's directory: what the update does not touch keeps its very file.
-fn write_tree(workspace: &Workspace, change: &mut Transaction, plan: &Plan) -> Result<()> {
+/// The files that an update wrote, and what it wrote; `None` for those that it took away.
+type Touched = BTreeMap<RelPath, Option<Checksum>>;
+
+/// Stages a component's directory, one file at a time: what the update does not touch keeps its very file.
+fn write_tree(workspace: &Workspace, change: &mut Transaction, plan: &Plan<'_>) -> Result<Touched> {
     let (path, combined) = (&plan.entry.path, &plan.combined);
+    let mut touched: Touched = combined.gone.iter().map(|path| (path.clone(), None)).collect();
     if combined.writes.is_empty() && combined.gone.is_empty() {
-        return Ok(());
+        return Ok(touched);
     }
     let here = workspace.directory(path)?;
     change.watch(path, plan.read.clone());
@@ -306,13 +322,16 @@ fn write_tree(workspace: &Workspace, change: &mut Transaction, plan: &Plan) -> R
         tree.take_over(here, &|path| gone.contains(path) || path.ancestors().any(|above| written.contains(above)))?;
     }
     for write in &combined.writes {
+        let bytes = plan.sides.written(&write.trio, &write.source)?;
         let mode = if write.executable { FileMode::Executable } else { FileMode::Regular };
         match (&here, &write.like) {
-            (Some(here), Some(like)) => tree.write_like(&write.path, mode, &write.bytes, (here, like))?,
-            _ => tree.write(&write.path, mode, &write.bytes)?,
+            (Some(here), Some(like)) => tree.write_like(&write.path, mode, &bytes, (here, like))?,
+            _ => tree.write(&write.path, mode, &bytes)?,
         }
+        touched.insert(write.path.clone(), Some(Checksum::of(&bytes)));
     }
-    tree.finish()
+    tree.finish()?;
+    Ok(touched)
 }
 
 /// The answers in `forum.toml`, where the component has an entry or answers there.
