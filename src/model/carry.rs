@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::update::{VariableChange, VariableFate};
 use super::variables::{Answer, Answers, Variable};
 
-type Variables = BTreeMap<String, Variable>;
+/// The variables of a version, by name.
+pub type Variables = BTreeMap<String, Variable>;
 
 /// Answers on their way from one version to the next.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -1,12 +1,13 @@
 //! The record of an update that waits, made again where `.forum` was lost: from the lock, the registry, and what lies in
 //! the workspace. A colleague's checkout has the lock alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use anyhow::Result;
 use semver::Version;
 
+use super::apply::{Needs, group};
 use super::edition::Edition;
 use super::plan::{fetched_record, wanted};
 use crate::commands::places::Places;
@@ -62,21 +63,6 @@ pub(super) fn make_again(context: &Context, workspace: &Workspace, file: &mut Pe
 pub(super) fn together(lock: &Lock, file: &PendingFile, start: &ComponentId) -> Vec<ComponentId> {
     let lost = |entry: &&LockEntry| entry.pending.is_some() && !file.updates.contains_key(&entry.id);
     group(&lock.components.values().filter(lost).map(|entry| (&entry.id, entry.dependencies.as_slice())).collect(), start)
-}
-
-/// Components and what they need.
-type Needs<'a> = BTreeMap<&'a ComponentId, &'a [ComponentId]>;
-
-/// Those that wait together: what moves with another one that it needs, or that needs it.
-fn group(all: &Needs<'_>, start: &ComponentId) -> Vec<ComponentId> {
-    let near = |a: &ComponentId, b: &ComponentId| all.get(a).is_some_and(|needs| needs.contains(b));
-    let mut group: BTreeSet<&ComponentId> = [start].into();
-    loop {
-        let more = |id: &&&ComponentId| !group.contains(**id) && group.iter().any(|other| near(id, other) || near(other, id));
-        let Some(next) = all.keys().find(more) else { break };
-        group.insert(next);
-    }
-    group.into_iter().cloned().collect()
 }
 
 fn record<'i>(versions: &'i [Rc<VersionRecord>], id: &ComponentId, version: &Version) -> Result<&'i VersionRecord> {

@@ -18,14 +18,14 @@ use crate::commands::secrets;
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::formats::text::Labels;
-use crate::model::carry::{Carried, carry, follow_renames, may_skip_renames};
+use crate::model::carry::{Carried, Variables, carry, follow_renames, may_skip_renames};
 use crate::model::id::ComponentId;
 use crate::model::index::{VersionRecord, VersionState};
 use crate::model::lockfile::LockEntry;
 use crate::model::manifest::Needs;
 use crate::model::resolve::Catalog as _;
 use crate::model::update::VariableChange;
-use crate::model::variables::{Answers, Variable, complete};
+use crate::model::variables::{Answers, complete};
 use crate::store::fs::snapshot::Snapshot;
 use crate::store::interrupt;
 use crate::store::registry::Registry;
@@ -115,9 +115,8 @@ fn draft<'r>(
     let none = BTreeMap::new();
     let before = old.as_ref().map_or(&none, |old| &old.fetched.manifest.variables);
     let applied = entry.map(|entry| entry.answers.clone()).unwrap_or_default();
-    if let Some(entry) = entry.filter(|_| may_skip_renames(before, &edition.manifest.variables)) {
-        let between = between(opened, target, &entry.version)?;
-        follow_renames(before, &mut edition.manifest.variables, &between);
+    if let Some(entry) = entry {
+        follow_skipped(opened, target, &entry.version, before, &mut edition.manifest.variables)?;
     }
     let carried = carry(before, &edition.manifest.variables, &applied, &wish.variables);
     let mut answers = carried.answers.clone();
@@ -138,9 +137,9 @@ fn draft<'r>(
     Ok(Some(Draft { edition, old, carried }))
 }
 
-/// The variables of the versions between the one that is here and the one that comes, the newest first. One that cannot
-/// be had any more renames nothing.
-fn between(registry: &Registry, target: &Target, from: &Version) -> Result<Vec<BTreeMap<String, Variable>>> {
+/// Variables of a newer version whose names lead back to those of here only through the versions between, which are
+/// read from the newest on, as far as need be. One that cannot be had any more renames nothing.
+fn follow_skipped(registry: &Registry, target: &Target, from: &Version, old: &Variables, new: &mut Variables) -> Result<()> {
     let Target { id, chosen, .. } = target;
     let skipped = |record: &&Rc<VersionRecord>| {
         let removed = matches!(chosen.index.state(&record.version), VersionState::Removed(_));
@@ -148,14 +147,18 @@ fn between(registry: &Registry, target: &Target, from: &Version) -> Result<Vec<B
     };
     let mut records: Vec<_> = chosen.index.versions.iter().filter(skipped).collect();
     records.sort_by(|a, b| b.version.cmp(&a.version));
-    let mut all = Vec::new();
+    let mut between = Vec::new();
     for record in records {
+        if !may_skip_renames(old, new) {
+            break;
+        }
         interrupt::check()?;
         if let Ok(edition) = Edition::read(registry, id, record) {
-            all.push(edition.manifest.variables);
+            between.push(edition.manifest.variables);
+            follow_renames(old, new, &between);
         }
     }
-    Ok(all)
+    Ok(())
 }
 
 /// Refuses a component that `forum.toml` has elsewhere: `fetch` knows what to do with it.
@@ -255,6 +258,7 @@ pub(super) fn versions(workspace: &Workspace, places: &Places<'_>, target: &Targ
     let before = fetched_record(opened, entry)?;
     let mut old = Prepared::fetched(opened, entry, &before).with_context(|| format!("{} as it was fetched", entry.version))?;
     let wish = workspace.file.components.get(id).cloned().unwrap_or_default();
+    follow_skipped(opened, target, &entry.version, &old.manifest.variables, &mut prepared.manifest.variables)?;
     let carried = carry(&old.manifest.variables, &prepared.manifest.variables, &entry.answers, &wish.variables);
     prepared.answers = carried.answers;
     let (_, base) = old.write(id, &before, Place::of(entry))?;
