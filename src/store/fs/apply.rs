@@ -252,7 +252,10 @@ impl Change<'_> {
             }
             if areas.insert(operation.area) {
                 step.stage.sync()?;
-                step.old.sync()?;
+                // Where entries are exchanged nothing was ever put there.
+                if !step.old.names()?.is_empty() {
+                    step.old.sync()?;
+                }
             }
         }
         Ok(())

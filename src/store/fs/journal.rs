@@ -366,11 +366,10 @@ fn make_area(area: &Dir) -> Result<Dir> {
     area.create_parts(Path::new(STAGE), Readers::Everyone)
 }
 
+/// Nothing lies in `old` yet.
 fn sync_area(area: &Dir) -> Result<()> {
-    for name in [STAGE, OLD] {
-        if let Some(dir) = area.child(Path::new(name))? {
-            dir.sync()?;
-        }
+    if let Some(stage) = area.child(Path::new(STAGE))? {
+        stage.sync()?;
     }
     area.sync()
 }
