@@ -64,6 +64,7 @@ fn document(number: usize) -> Document {
             discussion: format!("https://forum.example.org/t/component-{number}"),
         },
 
+        owner_title: String::new(),
         adopters: u32::try_from(number % 17).unwrap_or_default(),
         blob: ObjectId::from_bytes([u8::try_from(number % 251).unwrap_or_default(); 20]),
     }

@@ -149,7 +149,7 @@ impl Command {
 }
 
 /// What other tools call it, and what it is called here.
-const OTHER_WORDS: [(&str, &str); 12] = [
+const OTHER_WORDS: [(&str, &str); 15] = [
     ("install", "fetch"),
     ("add", "fetch"),
     ("get", "fetch"),
@@ -162,6 +162,9 @@ const OTHER_WORDS: [(&str, &str); 12] = [
     ("uninstall", "remove"),
     ("info", "show"),
     ("init", "new"),
+    ("yank", "registry yank"),
+    ("deprecate", "registry deprecate"),
+    ("mirror", "registry mirror"),
 ];
 
 /// Runs the program in `started_in`, and returns its exit status.

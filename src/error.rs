@@ -95,7 +95,7 @@ impl Code {
             Self::Integrity => "forum registry refresh; if it stays so, tell the forum's maintainers",
             Self::UnsafeContent | Self::InvalidManifest => "tell its owner, whose contact forum show OWNER/NAME tells",
             Self::InvalidRegistry => "tell the forum's maintainers, who have forum registry check",
-            Self::InvalidWorkspace => "mend the file by hand, or take it back from git: git checkout -- forum.toml forum.lock",
+            Self::InvalidWorkspace => "mend the file by hand; where it is committed, git diff shows what changed in it",
             Self::Occupied | Self::Exists => "take another name or directory",
             Self::Io => "look at the disk and at permissions, then the same command again",
             Self::Unreachable | Self::Auth | Self::Denied => "forum config, and the address in forum registry list",

@@ -123,14 +123,16 @@ impl Ui {
         }
     }
 
-    /// Asks a person for a line.
+    /// Asks a person for a line; an empty proposal is none.
     ///
     /// # Errors
     /// [`crate::error::Code::Interrupted`] where the question is left.
     pub fn ask(&self, question: &str, proposed: &str) -> Result<String, Failure> {
         self.end_progress();
-        let asked = inquire::Text::new(&escape_line(question)).with_default(proposed).prompt();
-        asked.map_err(|_| Failure::new(crate::error::Code::Interrupted, "stopped at a question; nothing was written"))
+        let question = escape_line(question);
+        let mut prompt = inquire::Text::new(&question);
+        prompt.default = (!proposed.is_empty()).then_some(proposed);
+        prompt.prompt().map_err(|_| Failure::new(crate::error::Code::Interrupted, "stopped at a question; nothing was written"))
     }
 
     /// Opens a link in the user's browser. Where there is none, the link is printed anyway.

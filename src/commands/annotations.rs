@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::checks::{Finding, Severity, rules};
+use crate::model::escape::escape;
 
 /// SARIF 2.1.0 (OASIS, <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>): one run with its rules.
 pub(super) fn sarif(findings: &[Finding]) -> String {
@@ -57,7 +58,7 @@ fn uri(path: &str) -> String {
 
 /// "Workflow commands for GitHub Actions": `::error file=…,line=…,title=…::message`.
 pub(super) fn github(findings: &[Finding]) -> String {
-    let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let data = |text: &str| escape(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
     let line = |finding: &Finding| {
         let word = if finding.severity == Severity::Note { "notice" } else { finding.severity.as_str() };
@@ -95,6 +96,9 @@ mod tests {
 
     #[test]
     fn annotations_stay_on_one_line() {
+        assert!(
+            github(&[Finding::new("path", "is bad").at("a\u{1b}\n::add-mask::b")]).starts_with("::error file=a\\u{1b}%0A%3A%3Aadd-mask")
+        );
         let text = github(&[finding()]);
         assert_eq!(text.lines().count(), 1);
         assert!(text.starts_with("::error file=a b/\u{e5}%3Ax%2Cy.json,line=3,title=path::is bad, 100%25%0Areally"), "{text}");

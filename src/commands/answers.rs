@@ -10,6 +10,7 @@ use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::escape::escape;
 use crate::model::id::ComponentId;
+use crate::model::manifest::Manifest;
 use crate::model::variables::{Answer, Answers, Variable};
 use crate::store::fs::read_text;
 use crate::ui::Ui;
@@ -137,10 +138,11 @@ pub(super) fn missing(context: &Context, command: &str, named: &[ComponentId], m
     failure.hint(format!("forum {command} {}", words.join(" ")))
 }
 
-/// Asks for each variable on the terminal, the default proposed.
-pub(super) fn ask(ui: &Ui, id: &ComponentId, variables: &Variables, answers: &mut Answers) -> Result<()> {
+/// Asks on the terminal for each variable that is `open` and has no answer, the default proposed.
+pub(super) fn ask(ui: &Ui, id: &ComponentId, manifest: &Manifest, open: &dyn Fn(&String) -> bool, answers: &mut Answers) -> Result<()> {
     ui.end_progress();
-    for (name, variable) in variables.iter().filter(|(name, _)| !answers.contains_key(*name)).collect::<Vec<_>>() {
+    for name in manifest.questions.iter().filter(|name| open(name)) {
+        let Some(variable) = manifest.variables.get(name).filter(|_| !answers.contains_key(name)) else { continue };
         let label = escape(&format!("{id}: {}", variable.prompt.as_ref().unwrap_or(name)));
         let text = loop {
             let text = if variable.is_secret() {

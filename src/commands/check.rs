@@ -122,9 +122,7 @@ fn registry(context: &Context, taken: &candidate::Taken) -> Result<Option<Regist
     let places = Places::writing(context, &taken.root, &taken.file);
     let address = match places.destination() {
         Ok(address) => address,
-        Err(_) if context.registry.is_some() => {
-            return Err(Failure::new(Code::Usage, "--registry names no registry").hint("forum registry list").into());
-        }
+        Err(error) if context.registry.is_some() => return Err(error),
         Err(error) => {
             if !places.known()?.is_empty() {
                 context.ui.say(&format!("note: a registry's own rules are left out: {}", Failure::of(&error)));

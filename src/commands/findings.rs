@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Outcome;
 use crate::checks::{Checked, Finding};
 use crate::context::Context;
+use crate::model::escape::escape_name;
 use crate::ui::Report;
 
 /// What stands in the way (contract, section 6).
@@ -46,7 +47,7 @@ pub(super) fn lines(findings: &[Finding]) -> String {
     for finding in findings {
         let line = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
         let pointer = finding.pointer.as_ref().map(|pointer| format!(" {pointer}")).unwrap_or_default();
-        let place = finding.path.as_ref().map(|path| format!("{path}{line}{pointer}: ")).unwrap_or_default();
+        let place = finding.path.as_ref().map(|path| escape_name(&format!("{path}{line}{pointer}: "))).unwrap_or_default();
         text += &format!("{}: {place}{} [{}]\n", finding.severity.as_str(), finding.message, finding.rule);
         if !finding.help.is_empty() {
             text += &format!("    {}\n", finding.help);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use serde::Serialize;
 
 use super::prepared::{Place, Prepared};
 use crate::model::content::ContentFile;
@@ -35,8 +36,19 @@ pub(super) fn originals(registry: &Registry, entry: &LockEntry) -> Result<Option
     Ok(Some(files.into_iter().map(original).collect()))
 }
 
-/// The paths that differ between a component's directory and its originals, sorted.
-pub(super) fn changed(workspace: &Workspace, entry: &LockEntry, originals: &[Original]) -> Result<Vec<String>> {
+/// A file that differs from its original, as its path.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub(super) struct Changed {
+    /// In the component's directory.
+    pub(super) path: String,
+    /// Whether it is not there any more.
+    #[serde(skip)]
+    pub(super) deleted: bool,
+}
+
+/// The files that differ between a component's directory and its originals, sorted by path.
+pub(super) fn changed(workspace: &Workspace, entry: &LockEntry, originals: &[Original]) -> Result<Vec<Changed>> {
     let mut open: BTreeMap<&RelPath, &Original> = originals.iter().map(|original| (&original.file.path, original)).collect();
     let mut differ = Vec::new();
     for found in workspace.files(entry)?.into_iter().flatten() {
@@ -51,10 +63,10 @@ pub(super) fn changed(workspace: &Workspace, entry: &LockEntry, originals: &[Ori
                 && found.executable.is_none_or(|x| x == is_executable)
         });
         if !same {
-            differ.push(found.shown);
+            differ.push(Changed { path: found.shown, deleted: false });
         }
     }
-    differ.extend(open.keys().map(ToString::to_string));
+    differ.extend(open.keys().map(|path| Changed { path: path.to_string(), deleted: true }));
     differ.sort();
     Ok(differ)
 }

@@ -17,7 +17,12 @@ use crate::store::workspace::Workspace;
 pub(super) fn ask_owner(context: &Context, root: &Path, file: &mut WorkspaceFile, proposed: Option<&str>) -> Result<Name> {
     let missing = || unknown_owner("publishes");
     let Some(proposed) = proposed.filter(|_| context.ui.can_ask()) else { return Err(missing().into()) };
-    let typed: Name = context.ui.ask("Who publishes here (the owner in ids)", proposed)?.parse().map_err(|_| missing())?;
+    let typed: Name = loop {
+        match context.ui.ask("Who publishes here (the owner in ids, such as goteborg)", proposed)?.parse() {
+            Ok(owner) => break owner,
+            Err(wrong) => context.ui.say(&format!("{wrong}")),
+        }
+    };
     file.set_owner(&typed);
     // Read again: somebody may have written in it while the question stood there.
     let mut workspace = Workspace::open(root, context.state_dir()?, &|| ())?;

@@ -269,9 +269,16 @@ impl<'a> Places<'a> {
             (None, []) => return Err(Self::none_known().into()),
             (None, several) => return Err(several_known(several).into()),
         };
-        match self.urls.get(text) {
-            Some(url) => Ok(Address::parse(url)?.relative_to(&self.root)),
-            None => Ok(self.address(text)?.relative_to(&context.started_in)),
+        if let Some(url) = self.urls.get(text) {
+            return Ok(Address::parse(url)?.relative_to(&self.root));
+        }
+        let address = self.address(text)?.relative_to(&context.started_in);
+        match address.local_path().filter(|path| !path.exists()) {
+            None => Ok(address),
+            Some(path) => {
+                let failure = Failure::new(Code::NotFound, format!("there is no registry at {}", path.display()));
+                Err(self.perhaps_meant(text, failure.into()))
+            }
         }
     }
 
@@ -334,7 +341,7 @@ impl<'a> Places<'a> {
 }
 
 fn several_known(names: &[String]) -> Failure {
-    Failure::new(Code::Usage, format!("several registries are known: {}", names.join(", "))).hint(format!("add --registry {}", names[0]))
+    Failure::new(Code::Usage, format!("several registries are known: {}", names.join(", "))).hint("add --registry NAME")
 }
 
 fn contradiction(id: &str, entry: &str, flag: &str) -> Failure {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use serde::Serialize;
 
+use super::places::Places;
 use super::{Moved, Outcome, open_existing, refuse_locked, refuse_waiting};
 use crate::context::Context;
 use crate::error::{Code, Failure};
@@ -51,6 +52,7 @@ impl Report for Removed {
 pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let mut workspace = open_existing(context)?;
     let id = workspace.find(&args.id)?;
+    Places::new(context, &workspace, Vec::new())?.refuse_contradiction(&workspace.file, [&id])?;
     let dependents: Vec<_> = workspace.lock.dependents(&id).map(ToString::to_string).collect();
     if let Some(first) = dependents.first() {
         let failure = Failure::new(Code::NoSolution, format!("{id} is needed by {}", dependents.join(", ")));

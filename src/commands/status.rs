@@ -4,7 +4,7 @@ use anyhow::Result;
 use semver::Version;
 use serde::Serialize;
 
-use super::originals::{changed, originals};
+use super::originals::{Changed, changed, originals};
 use super::places::Places;
 use super::{Outcome, open_existing};
 use crate::context::Context;
@@ -49,7 +49,7 @@ struct Row {
     reason: Option<String>,
     requested: bool,
     /// The files that differ from what was fetched; `null` where the originals are not at hand.
-    changed: Option<Vec<String>>,
+    changed: Option<Vec<Changed>>,
 }
 
 #[derive(Serialize)]
@@ -76,13 +76,19 @@ impl Row {
         if self.state == "missing" {
             remarks.push("forum fetch brings it".to_owned());
         }
-        match self.changed.as_deref().unwrap_or_default() {
-            [] => {}
-            [a, b, c, rest @ ..] if !rest.is_empty() => remarks.push(format!("changed: {a}, {b}, {c} and {} more", rest.len())),
-            few => remarks.push(format!("changed: {}", few.join(", "))),
-        }
+        let (deleted, changed): (Vec<_>, Vec<_>) = self.changed.iter().flatten().partition(|file| file.deleted);
+        remarks.extend(few("changed", &changed));
+        remarks.extend(few("deleted", &deleted));
         remarks.join("; ")
     }
+}
+
+/// The first of some files, and how many there are.
+fn few(what: &str, files: &[&Changed]) -> Option<String> {
+    const SHOWN: usize = 3;
+    let names: Vec<_> = files.iter().take(SHOWN).map(|file| file.path.as_str()).collect();
+    let more = if files.len() > SHOWN { format!(" and {} more", files.len() - SHOWN) } else { String::new() };
+    (!files.is_empty()).then(|| format!("{what}: {}{more}", names.join(", ")))
 }
 
 impl Report for StatusReport {
@@ -103,6 +109,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let workspace = open_existing(context)?;
     let mut places =
         if args.exit_code { Places::today(context, &workspace, Vec::new())? } else { Places::looking(context, &workspace, Vec::new())? };
+    places.refuse_contradiction(&workspace.file, workspace.file.components.keys())?;
     let mut report = StatusReport { components: Vec::new() };
     for entry in workspace.lock.components.values() {
         report.components.push(row(context, &workspace, &mut places, entry, args)?);

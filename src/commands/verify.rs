@@ -86,6 +86,7 @@ impl Report for Verified {
 pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let workspace = open_existing(context)?;
     let mut places = Places::today(context, &workspace, Vec::new())?;
+    places.refuse_contradiction(&workspace.file, workspace.file.components.keys())?;
     let mut report = Verified { components: Vec::new() };
     for entry in workspace.lock.components.values() {
         let mut problems = check(places.of_entry(entry)?, entry, &args.deny)?;
@@ -131,8 +132,7 @@ fn check(registry: &Registry, entry: &LockEntry, deny: &[Deny]) -> Result<Vec<Pr
         _ => {}
     }
     if let Some(deprecated) = index.deprecated.as_ref().filter(|_| deny.contains(&Deny::Deprecated)) {
-        let instead = deprecated.replaced_by.as_ref().map(|id| format!("; use {id}")).unwrap_or_default();
-        problems.push(Problem { code: "deprecated", message: format!("{}{instead}", deprecated.reason) });
+        problems.push(Problem { code: "deprecated", message: deprecated.advice() });
     }
     problems.extend(check_record(registry, &index, entry)?);
     Ok(problems)

@@ -42,8 +42,8 @@ pub fn files_named(variables: &BTreeMap<String, Variable>) -> BTreeSet<&RelPath>
 /// Puts `answers` into one published file of `component`.
 ///
 /// # Errors
-/// [`Code::InvalidManifest`] for a count that is wrong, a pointer to nowhere, ranges that overlap; [`Code::Usage`] for
-/// an answer that the place cannot hold. Each names component, file and variable, and no secret.
+/// [`Code::InvalidManifest`] for a count that is wrong, a pointer to nowhere, ranges that overlap, a default that its place
+/// cannot hold; [`Code::Usage`] for another answer that it cannot hold. Each names component, file and variable, and no secret.
 pub fn render(
     component: &ComponentId,
     file: &RelPath,
@@ -62,7 +62,11 @@ pub fn render(
             edits.extend(ranges.map(|range| Edit { range, bytes: text.clone(), secret: variable.is_secret() }));
         }
         for bind in variable.bind.iter().filter(|b| b.file == *file) {
-            let (range, bytes) = bound(bytes, &bind.pointer, answer).map_err(|(code, why)| fail(code, why))?;
+            let (range, bytes) = bound(bytes, &bind.pointer, answer).map_err(|wrong| match wrong {
+                Unbound::Manifest(why) => invalid(why),
+                Unbound::Answer(what) if answer == variable.default.as_ref() => invalid(format!("{what}, which its default is not")),
+                Unbound::Answer(what) => fail(Code::Usage, format!("{what}, which the answer is not")),
+            })?;
             edits.push(Edit { range, bytes, secret: variable.is_secret() });
         }
     }
@@ -92,14 +96,21 @@ fn occurrences(bytes: &[u8], text: &str, count: usize) -> Result<impl Iterator<I
 
 type Bound = (Range<usize>, Option<Vec<u8>>);
 
-fn bound(bytes: &[u8], pointer: &str, answer: Option<&Answer>) -> Result<Bound, (Code, String)> {
-    let invalid = |why: String| (Code::InvalidManifest, why);
+/// Why no token can be bound.
+enum Unbound {
+    /// The pointer leads nowhere that holds an answer, in words.
+    Manifest(String),
+    /// What the place holds, in words that leave out the answer: it may be a secret.
+    Answer(String),
+}
+
+fn bound(bytes: &[u8], pointer: &str, answer: Option<&Answer>) -> Result<Bound, Unbound> {
+    let invalid = Unbound::Manifest;
     let document = Document::parse(bytes).map_err(|e| invalid(e.to_string()))?;
     let place: Pointer = pointer.parse().map_err(|e| invalid(format!("pointer `{}`: {e}", pointer.escape_debug())))?;
     let target = place.locate(&document).map_err(|e| invalid(format!("pointer `{}`: {e}", pointer.escape_debug())))?;
     let text = answer.map(ToString::to_string);
-    // The answer itself is left out of the message: it may be a secret.
-    let misfit = |what: &str| (Code::Usage, format!("`{pointer}` holds a {what}, which the answer is not"));
+    let misfit = |what: &str| Unbound::Answer(format!("`{pointer}` holds a {what}"));
     let token = match (target.kind, text) {
         (Kind::Null | Kind::Array | Kind::Object, _) => {
             return Err(invalid(format!("`{pointer}` holds neither text, number nor boolean, so no answer can go there")));
@@ -226,6 +237,13 @@ mod tests {
         {
             assert_eq!(run(published, &bind(pointer), &[("a", answer)]).expect_err(pointer).code, code);
         }
+    }
+
+    #[test]
+    fn a_default_that_its_place_cannot_hold_is_the_manifests_fault() {
+        let manifest = format!("{}default = \"none\"\n", bind("/n"));
+        let code = |answer| run("{\"n\": 1}", &manifest, &[("a", answer)]).expect_err("no number").code;
+        assert_eq!((code("none"), code("other")), (Code::InvalidManifest, Code::Usage));
     }
 
     #[test]

@@ -404,10 +404,22 @@ impl VersionRecord {
 }
 
 impl Deprecated {
+    /// Why, and what to use instead, in one line.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        let instead = self.replaced_by.as_ref().map(|id| format!("; use {id}")).unwrap_or_default();
+        format!("{}{instead}", self.reason)
+    }
+
     fn from_raw(raw: RawDeprecated) -> Result<Self, String> {
         let replaced_by = raw.replaced_by.map(|id| id.parse().map_err(|error| format!("has a bad `replaced-by`: {error}")));
-        Ok(Self { reason: raw.reason, replaced_by: replaced_by.transpose()? })
+        Ok(Self { reason: one_line(&raw.reason), replaced_by: replaced_by.transpose()? })
     }
+}
+
+/// Reasons are said within a line: none must begin one.
+fn one_line(text: &str) -> String {
+    text.trim().replace(['\n', '\r'], " ")
 }
 
 fn parse_version(text: &str) -> Result<Version, String> {
@@ -416,7 +428,7 @@ fn parse_version(text: &str) -> Result<Version, String> {
 
 fn notices(table: &str, raw: BTreeMap<String, Notice>) -> Result<BTreeMap<Version, Notice>, String> {
     let parse = |(text, notice): (String, Notice)| match parse_version(&text) {
-        Ok(version) => Ok((version, notice)),
+        Ok(version) => Ok((version, Notice { reason: one_line(&notice.reason), ..notice })),
         Err(rule) => Err(format!("{rule} (in [{table}])")),
     };
     raw.into_iter().map(parse).collect()

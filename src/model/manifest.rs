@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
+use toml::Spanned;
 
 use super::id::ComponentId;
 use super::path::RelPath;
@@ -29,6 +30,8 @@ pub struct Manifest {
     pub needs: Needs,
     /// What is asked for at fetch.
     pub variables: BTreeMap<String, Variable>,
+    /// Their names in the order of the file, in which a person is asked.
+    pub questions: Vec<String>,
     /// Files that got other names, for updates to follow.
     pub renames: Vec<Rename>,
 }
@@ -173,7 +176,7 @@ struct RawManifest {
     #[serde(default)]
     needs: RawNeeds,
     #[serde(default)]
-    variables: BTreeMap<String, Variable>,
+    variables: BTreeMap<String, Spanned<Variable>>,
     #[serde(default)]
     files: toml::Table,
 }
@@ -226,7 +229,10 @@ impl Manifest {
             let requirement = requirement.parse().map_err(|e| fail(format!("[dependencies] {dependency}: {e}")))?;
             dependencies.insert(dependency, requirement);
         }
-        for (name, variable) in &raw.variables {
+        let mut questions: Vec<_> = raw.variables.keys().cloned().collect();
+        questions.sort_by_key(|name| raw.variables[name].span().start);
+        let variables: BTreeMap<_, _> = raw.variables.into_iter().map(|(name, read)| (name, read.into_inner())).collect();
+        for (name, variable) in &variables {
             variable.validate(name).map_err(|e| fail(e.to_string()))?;
         }
         // A rename that cannot be read costs an update some comfort; that is no reason to refuse the component.
@@ -236,7 +242,8 @@ impl Manifest {
             platform: raw.platform,
             dependencies,
             needs: raw.needs.into(),
-            variables: raw.variables,
+            variables,
+            questions,
             renames: renames.filter_map(|value| value.clone().try_into().ok()).collect(),
         })
     }
@@ -260,6 +267,12 @@ mod tests {
         let sql = TaskNeed { package: "Frends.Sql".into(), version: ">=1.1.31".into() };
         assert_eq!(needs.tasks, [sql, TaskNeed { package: "Frends.Web".into(), version: String::new() }]);
         assert_eq!(needs.environment, ["A", "B"]);
+    }
+
+    #[test]
+    fn questions_are_in_the_order_of_the_file() {
+        let text = format!("{HEAD}[variables]\nz = {{}}\n[variables.b]\ntype = \"integer\"\n[variables.y]\n[variables.a]\n");
+        assert_eq!(parse(&text).expect("a manifest").questions, ["z", "b", "y", "a"]);
     }
 
     #[test]

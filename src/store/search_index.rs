@@ -113,6 +113,7 @@ mod tests {
         Document {
             id: id.parse().expect("an id"),
             card: Card { version: "1.0.0".to_owned(), ..Card::default() },
+            owner_title: String::new(),
             adopters: 0,
             blob: ObjectId::from_bytes([3; 20]),
         }

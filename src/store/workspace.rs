@@ -91,8 +91,9 @@ pub fn is_workspace(start: &Path) -> bool {
 /// # Errors
 /// [`Code::InvalidWorkspace`] where it cannot be read.
 pub fn read_file(start: &Path) -> Result<WorkspaceFile> {
-    let bytes = read_small(&root_of(start).join(WORKSPACE_FILE), MAX_FILE)?;
-    Ok(WorkspaceFile::parse(&bytes.unwrap_or_default())?)
+    let root = root_of(start);
+    let bytes = read_small(&root.join(WORKSPACE_FILE), MAX_FILE)?.unwrap_or_default();
+    WorkspaceFile::parse(&bytes).with_context(|| root.display().to_string())
 }
 
 /// `forum.lock` in a workspace's directory, for commands that only read it.
@@ -101,7 +102,8 @@ pub fn read_file(start: &Path) -> Result<WorkspaceFile> {
 /// [`Code::InvalidWorkspace`] where it cannot be read.
 pub fn read_lock(root: &Path) -> Result<Lock> {
     let bytes = read_small(&root.join(LOCK_FILE), MAX_FILE)?;
-    Ok(bytes.map(|bytes| Lock::parse(&bytes)).transpose()?.unwrap_or_default())
+    let lock = bytes.map(|bytes| Lock::parse(&bytes)).transpose().with_context(|| root.display().to_string())?;
+    Ok(lock.unwrap_or_default())
 }
 
 impl Workspace {
@@ -115,8 +117,9 @@ impl Workspace {
         let recovered = journal::recover(&root)?;
         let dir = Dir::open(&root)?;
         let bytes_before = [dir.read(&WORKSPACE_FILE.parse()?, MAX_FILE)?, dir.read(&LOCK_FILE.parse()?, MAX_FILE)?];
-        let file = WorkspaceFile::parse(bytes_before[0].as_deref().unwrap_or_default())?;
-        let lock = bytes_before[1].as_deref().map(Lock::parse).transpose()?.unwrap_or_default();
+        let here = || root.display().to_string();
+        let file = WorkspaceFile::parse(bytes_before[0].as_deref().unwrap_or_default()).with_context(here)?;
+        let lock = bytes_before[1].as_deref().map(Lock::parse).transpose().with_context(here)?.unwrap_or_default();
         Ok(Self { root, file_before: file.clone(), file, lock, recovered, bytes_before, dir, _held: held })
     }
 

@@ -32,6 +32,7 @@ fn catalogue(sandbox: &Sandbox, name: &str) -> Registry {
         registry.adopt("sundsvall/booking", "inera", "1.0.0", "pilot");
         registry.adopt("sundsvall/booking", "malmo", "1.0.0", "retired");
     });
+    registry.write("publishers/goteborg.toml", "title = \"Göteborgs Stad\"\n".as_bytes());
     registry
 }
 
@@ -46,6 +47,7 @@ fn search_ranks_titles_first_and_knows_synonyms_and_letters() {
     assert_eq!(ids(&search(&["pup", "sync"])), ["goteborg/pupil-system"], "prefixes, and all words");
     assert_eq!(ids(&search(&["arende"])), ["inera/karende"]);
     assert_eq!(ids(&search(&["malmö"])), ["inera/karende"]);
+    assert_eq!(ids(&search(&["göteborgs"])), ["goteborg/pupil-system"], "an owner by what people call it");
     assert_eq!(ids(&search(&["--owner", "sundsvall"])), ["sundsvall/booking"]);
     assert!(ids(&search(&["--kind", "design-template"])).is_empty());
     let run = search(&["pupil", "--limit", "1"]);
@@ -178,6 +180,36 @@ fn status_tells_clean_adapted_and_missing() {
 }
 
 #[test]
+fn status_tells_deleted_files_from_changed_ones() {
+    let (sandbox, mut small, ws) = ready();
+    let published = files(&[("README.md", "# r\n"), ("a.txt", "a\n"), ("b.txt", "b\n"), ("c.txt", "c\n"), ("d.txt", "d\n")]);
+    small.registry.publish("goteborg/letters", "1.0.0", published);
+    sandbox.fetch(&ws, &["letters", K[0], K[1]]).ok();
+    let at = ws.join("components/goteborg/letters");
+    for file in ["a.txt", "b.txt", "c.txt", "d.txt"] {
+        fs::remove_file(at.join(file)).unwrap();
+    }
+    fs::write(at.join("README.md"), "# ours\n").unwrap();
+    let run = sandbox.run(&ws, &["status"]).ok();
+    assert!(run.stdout.contains("changed: README.md; deleted: a.txt, b.txt, c.txt and 1 more"), "{run}");
+    let run = sandbox.run(&ws, &["status", "--json"]).ok();
+    assert_eq!(run.components()["goteborg/letters"]["changed"].as_array().unwrap().len(), 5, "{run}");
+}
+
+#[test]
+fn a_registry_that_contradicts_an_entry_is_wrong_usage_for_those_who_look_too() {
+    let (sandbox, _small, ws) = fetched();
+    let before = snapshot(&ws);
+    for command in [&["status"][..], &["verify"], &["remove", PUPIL]] {
+        let run = sandbox.run(&ws, &[command, &["--json", "--registry", "http://127.0.0.1:9/other.git"]].concat());
+        let error = run.fails(2, "usage");
+        assert!(error.contains("kommun") && error.contains("other.git"), "{error}");
+        unchanged(&before, &ws);
+    }
+    sandbox.run(&ws, &["status", K[0], K[1]]).ok();
+}
+
+#[test]
 fn status_by_exit_status() {
     let (sandbox, mut small, ws) = ready();
     sandbox.fetch(&ws, &[PUPIL, K[0], K[1]]).ok();
@@ -240,6 +272,9 @@ fn verify_finds_what_a_job_must_know() {
     small.registry.yank(PUPIL, "1.1.0", "wrong mapping");
     small.registry.deprecate(PUPIL, "old", SFTP);
     assert!(problems(&verify(&[]).ok(), PUPIL).is_empty(), "only what is denied");
+    let elsewhere = sandbox.workspace("second", &small.registry.url());
+    let run = sandbox.fetch(&elsewhere, &[PUPIL]).ok();
+    assert!(run.stderr.contains(&format!("note: {PUPIL} is deprecated: old; use {SFTP}")), "{run}");
     let run = verify(&["--deny", "yanked,deprecated,adapted"]).exits(3);
     assert_eq!(problems(&run, PUPIL), ["yanked", "deprecated", "adapted"], "{run}");
     assert_eq!(run.json()["ok"], true, "{run}");

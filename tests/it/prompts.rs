@@ -2,7 +2,7 @@
 
 use crate::support::fixtures::{KOMMUN, empty};
 use crate::support::registry::Version;
-use crate::support::sandbox::text;
+use crate::support::sandbox::{Sandbox, text};
 use crate::support::terminal::Terminal;
 use crate::support::{files, snapshot, unchanged};
 use crate::variables::{SECRET, typed};
@@ -16,14 +16,15 @@ const DOWN: &str = "\u{1b}[B";
 fn every_variable_is_asked_for_and_defaults_are_proposed() {
     let (sandbox, ws) = typed();
     let mut terminal = Terminal::start(&sandbox, &ws, &["fetch", "goteborg/typed", K[0], K[1]]);
-    terminal.expect("goteborg/typed: active").expect("true").answer("false");
+    // In the order of the manifest.
     terminal.expect("goteborg/typed: code").answer("12345");
     terminal.expect("^[0-9]{4}$").expect("goteborg/typed: code").answer("2281");
-    terminal.expect("goteborg/typed: key").answer("falsch");
-    terminal.expect("must match").expect("goteborg/typed: key").answer(SECRET);
-    terminal.expect("goteborg/typed: level").expect("high").keys(DOWN).answer("");
     terminal.expect("goteborg/typed: retries").expect("3").answer("many");
     terminal.expect("whole number").expect("goteborg/typed: retries").answer("");
+    terminal.expect("goteborg/typed: active").expect("true").answer("false");
+    terminal.expect("goteborg/typed: level").expect("high").keys(DOWN).answer("");
+    terminal.expect("goteborg/typed: key").answer("falsch");
+    terminal.expect("must match").expect("goteborg/typed: key").answer(SECRET);
     terminal.expect("goteborg/typed");
     let (code, screen) = terminal.end();
     assert_eq!(code, Some(0), "{screen}");
@@ -45,9 +46,9 @@ fn what_the_command_line_answers_is_not_asked_for_and_dependencies_are_asked_for
     let (sandbox, ws) = typed();
     let args = ["fetch", "goteborg/above", K[0], K[1], "--set", "goteborg/typed:code=0180", "--set", "goteborg/typed:active=true"];
     let mut terminal = Terminal::start(&sandbox, &ws, &args);
-    terminal.expect("goteborg/typed: key").answer(SECRET);
-    terminal.expect("goteborg/typed: level").answer("");
     terminal.expect("goteborg/typed: retries").answer("12");
+    terminal.expect("goteborg/typed: level").answer("");
+    terminal.expect("goteborg/typed: key").answer(SECRET);
     let (code, screen) = terminal.end();
     assert_eq!(code, Some(0), "{screen}");
     assert!(!screen.contains("typed: code") && !screen.contains("typed: active"), "{screen}");
@@ -64,10 +65,10 @@ fn whoever_leaves_at_a_question_leaves_all_untouched() {
             let (sandbox, ws) = typed();
             let before = snapshot(&ws);
             let mut terminal = Terminal::start(&sandbox, &ws, &["fetch", "goteborg/typed", K[0], K[1]]);
-            for (name, answer) in [("active", ""), ("code", "2281"), ("key", SECRET), ("level", "")].iter().take(questions) {
+            for (name, answer) in [("code", "2281"), ("retries", ""), ("active", ""), ("level", "")].iter().take(questions) {
                 terminal.expect(&format!("goteborg/typed: {name}")).answer(answer);
             }
-            let asked = ["active", "code", "", "", "retries"][questions];
+            let asked = ["code", "retries", "", "", "key"][questions];
             terminal.expect(&format!("goteborg/typed: {asked}")).keys(key);
             let (code, screen) = terminal.end();
             assert_eq!(code, Some(130), "{screen}");
@@ -102,4 +103,17 @@ fn a_question_cannot_paint_the_terminal() {
         assert!(!found, "{}", terminal.screen().escape_debug());
     }
     terminal.end();
+}
+
+#[test]
+fn who_publishes_is_asked_until_it_can_be_an_owner() {
+    let sandbox = Sandbox::new();
+    let home = sandbox.directory("ours");
+    let mut terminal = Terminal::start(&sandbox, &home, &["new", "pupil-sync"]);
+    terminal.expect("Who publishes here").answer("Lunds kommun");
+    terminal.expect("a-z, 0-9 and single hyphens").expect("Who publishes here").answer("lund");
+    let (code, screen) = terminal.end();
+    assert!(code == Some(0) && !screen.contains("()"), "{screen}");
+    assert!(text(&home.join("forum.toml")).contains("owner = \"lund\""));
+    assert!(text(&home.join("pupil-sync/component.toml")).contains("owner = \"lund\""));
 }

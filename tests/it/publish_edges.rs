@@ -41,6 +41,29 @@ fn names_that_are_not_utf8_are_findings() {
     world.publish(&[]).ok();
 }
 
+#[cfg(unix)]
+#[test]
+fn a_name_writes_no_line_of_its_own_into_a_log() {
+    let world = World::new();
+    let name = "x\n::add-mask::a\n##vso[task.setvariable variable=PATH]b.txt";
+    fs::write(world.at().join(name), "one\n").unwrap();
+    for format in ["text", "github"] {
+        let run = world.sandbox.run(&world.muni, &["check", DIR, "--format", format]).exits(3);
+        let told = run.both();
+        assert!(told.contains("add-mask") && !told.contains("##vso["), "{run}");
+        assert!(!told.lines().any(|line| line.trim_start().starts_with("::add-mask")), "{run}");
+    }
+}
+
+#[test]
+fn a_registry_that_is_misspelt_is_told_from_one_that_is_known() {
+    let world = World::new();
+    for command in ["check", "publish"] {
+        let run = world.sandbox.run(&world.muni, &[command, DIR, "--registry", "komun"]).exits(1);
+        assert!(run.stderr.contains("there is no registry at") && run.stderr.contains("try: --registry kommun"), "{run}");
+    }
+}
+
 #[test]
 fn a_commit_that_a_reviewer_amended_is_left_alone() {
     let world = World::new();

@@ -15,6 +15,7 @@ use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::content::ContentFile;
 use crate::model::id::ComponentId;
+use crate::model::index::Deprecated;
 use crate::model::lockfile::LockEntry;
 use crate::model::manifest::{Manifest, Needs};
 use crate::model::path::RelPath;
@@ -59,10 +60,19 @@ pub(super) struct Planned {
     pub(super) needs: Needs,
     /// The reason, where the version was yanked.
     pub(super) yanked: Option<String>,
+    /// Why its owner advises against the component, and what to take instead.
+    pub(super) deprecated: Option<String>,
     /// Where it was until now.
     pub(super) moved_from: Option<RelPath>,
     /// What nobody was asked and nobody answered: the defaults that were written.
     pub(super) defaults: Answers,
+}
+
+impl Planned {
+    /// For what stays as it lies; nothing is known of its registry.
+    fn as_it_is(entry: LockEntry, registry: String, step: Step, needs: Needs) -> Self {
+        Self { entry, registry, step, needs, yanked: None, deprecated: None, moved_from: None, defaults: Answers::new() }
+    }
 }
 
 /// What of `forum.toml` the lock does not satisfy, in words; told from these two files alone.
@@ -103,7 +113,7 @@ pub(super) fn settled(workspace: &Workspace, places: &Places<'_>) -> Result<Opti
             State::Adapted => Step::Kept { wanted: None, other_answers: false },
         };
         let needs = needs_on_disk(workspace, entry);
-        planned.push(Planned { entry: entry.clone(), registry, step, needs, yanked: None, moved_from: None, defaults: Answers::new() });
+        planned.push(Planned::as_it_is(entry.clone(), registry, step, needs));
     }
     Ok(Some(planned))
 }
@@ -226,7 +236,7 @@ fn draft(
     }
     answers.extend(given.for_component(id, named, &manifest.variables)?);
     if context.ui.can_ask() && old.is_none() {
-        ask(&context.ui, id, &manifest.variables, &mut answers)?;
+        ask(&context.ui, id, &manifest, &|_| true, &mut answers)?;
     }
     write_down(workspace, target, &wish, &manifest, &answers);
     Ok(Draft { path, url, state, prepared: Some(Prepared { content, manifest, answers }) })
@@ -248,6 +258,7 @@ fn write_down(workspace: &mut Workspace, target: &Target, wish: &Entry, manifest
 fn finish(workspace: &Workspace, target: &Target, draft: Draft) -> Result<Planned> {
     let record = &target.chosen.record;
     let yanked = target.chosen.index.yanked.get(&record.version).map(|notice| notice.reason.clone());
+    let deprecated = target.chosen.index.deprecated.as_ref().map(Deprecated::advice);
     let old = workspace.lock.components.get(&target.id);
     let Some(mut prepared) = draft.prepared else {
         let Some(old) = old else { unreachable!("without an old entry the content was read") };
@@ -258,7 +269,7 @@ fn finish(workspace: &Workspace, target: &Target, draft: Draft) -> Result<Planne
         let entry = LockEntry { requested: target.requested, registry: draft.url, ..old.clone() };
         let needs = needs_on_disk(workspace, &entry);
         let registry = target.registry.clone();
-        return Ok(Planned { entry, registry, step, needs, yanked, moved_from: None, defaults: Answers::new() });
+        return Ok(Planned { yanked, deprecated, ..Planned::as_it_is(entry, registry, step, needs) });
     };
     let is_new = !matches!(draft.state, Some(State::Clean | State::Adapted));
     let answered = prepared.answers.clone();
@@ -279,7 +290,7 @@ fn finish(workspace: &Workspace, target: &Target, draft: Draft) -> Result<Planne
     let defaults = entry.answers.iter().filter(by_default).map(|(name, answer)| (name.clone(), answer.clone())).collect();
     let moved_from = moved_from(workspace, old, &entry.path)?;
     let registry = target.registry.clone();
-    Ok(Planned { entry, registry, step, needs: prepared.manifest.needs, yanked, moved_from, defaults })
+    Ok(Planned { entry, registry, step, needs: prepared.manifest.needs, yanked, deprecated, moved_from, defaults })
 }
 
 /// Where a component is that `forum.toml` now has elsewhere. It goes there only as it was published.

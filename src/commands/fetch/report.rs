@@ -72,6 +72,9 @@ fn notes(one: &Planned, replaced: bool) -> Vec<String> {
     if let Some(reason) = &one.yanked {
         notes.push(format!("note: {} {} is yanked: {reason}", entry.id, entry.version));
     }
+    if let Some(advice) = &one.deprecated {
+        notes.push(format!("note: {} is deprecated: {advice}", entry.id));
+    }
     if let Step::Kept { other_answers: true, .. } = &one.step {
         let note = "has your changes, and other answers than forum.toml: to bring those into it: forum update";
         notes.push(format!("note: {0} {note} {0}", entry.id));

@@ -126,8 +126,7 @@ fn draft<'r>(
     }
     answers.extend(given.for_component(id, named, &edition.manifest.variables)?);
     if context.ui.can_ask() {
-        let open = edition.manifest.variables.iter().filter(|(name, _)| carried.asked.contains_key(*name));
-        ask(&context.ui, id, &open.map(|(name, variable)| (name.clone(), variable.clone())).collect(), &mut answers)?;
+        ask(&context.ui, id, &edition.manifest, &|name| carried.asked.contains_key(name), &mut answers)?;
     }
     // A default must not take the place of a secret that stands in the receiver's file.
     for name in carried.secrets.iter().filter(|name| !answers.contains_key(*name)) {

@@ -28,7 +28,7 @@ use crate::error::Code;
 use crate::fail;
 
 const MAGIC: &[u8; 8] = b"forumidx";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const LENGTH_AT: usize = MAGIC.len() + 4;
 const CHECKSUM_AT: usize = LENGTH_AT + 4;
 const BODY_AT: usize = CHECKSUM_AT + 8;
@@ -333,7 +333,8 @@ fn items(document: &Document, field: Field) -> Vec<String> {
         Field::Keywords => &document.card.keywords,
         Field::Systems => &document.card.systems,
         Field::Name => &[document.id.name().to_string()],
-        Field::Owner => &[document.id.owner().to_string()],
+        // `goteborg` has no mark: whoever types `göteborg` finds the title.
+        Field::Owner => &[document.id.owner().to_string(), document.owner_title.clone()],
     };
     texts.iter().map(|text| fold::words(text).join(" ")).filter(|phrase| !phrase.is_empty()).collect()
 }

@@ -33,6 +33,8 @@ pub struct Document {
     /// What its index file says of it.
     #[serde(flatten)]
     pub card: Card,
+    /// What people call its owner; empty where the registry does not tell.
+    pub owner_title: String,
     /// How many organisations have it in pilot or production.
     pub adopters: u32,
     /// The blob of the index file that all this was read from: the same blob need not be read again.

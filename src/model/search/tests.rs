@@ -19,7 +19,7 @@ fn document(id: &str, title: &str) -> Document {
             status: "production".to_owned(),
             discussion: String::new(),
         },
-
+        owner_title: String::new(),
         adopters: 0,
         blob: ObjectId::from_bytes([7; 20]),
     }
@@ -52,6 +52,16 @@ fn documents_come_back_as_they_went_in() {
     assert_eq!((index.len(), index.key(), index.is_empty()), (2, "key", false));
     assert_eq!(index.documents().map(|(_, document)| document).collect::<Vec<_>>(), [two, one]);
     assert!(index.document(2).is_err());
+}
+
+#[test]
+fn an_owner_is_found_by_its_id_and_by_what_people_call_it() {
+    let stad = Document { owner_title: "Göteborgs Stad".to_owned(), ..document("goteborg/pupil-system", "Pupils") };
+    let index = index(&[stad, document("sundsvall/pupils", "Pupils")]);
+    for typed in ["goteborg", "göteborg", "stad", "GÖTEBORGS"] {
+        assert_eq!(found(&index, &[typed, "pupils"]), ["goteborg/pupil-system"], "{typed}");
+    }
+    assert!(found(&index, &["gåteborg"]).is_empty());
 }
 
 #[test]

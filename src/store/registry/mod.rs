@@ -92,6 +92,7 @@ trait Source {
 const MAX_LISTED_DEPTH: usize = 3;
 
 /// A file of the registry.
+#[derive(Clone)]
 struct Listed {
     /// Below the directory that was listed.
     path: String,
