@@ -65,11 +65,19 @@ impl Prepared {
         let content = std::mem::take(&mut self.content);
         let mut entry = entry_of(id, record, place, (&self.manifest, &answers));
         entry.executable = content.files.iter().filter(|f| f.mode == FileMode::Executable).map(|f| f.path.clone()).collect();
-        let (files, open) = write_answers(id, content, &self.manifest, &answers, &mut entry)?;
+        let Written { files, open, pieces } = write_answers(id, content, &self.manifest, &answers)?;
+        entry.pieces = pieces;
         let sum = |file: &ContentFile| open.get(&file.path).copied().unwrap_or_else(|| Checksum::of(&normalise(&file.bytes)));
         entry.written = digest(files.iter().map(|file| (&file.path, sum(file))));
         entry.executable.sort();
         Ok((entry, files))
+    }
+
+    /// The files alone, as they are written.
+    pub(super) fn files(&mut self, id: &ComponentId) -> Result<Vec<ContentFile>> {
+        let answers = applied(&self.manifest, &self.answers);
+        let content = std::mem::take(&mut self.content);
+        write_answers(id, content, &self.manifest, &answers).map(|written| written.files)
     }
 }
 
@@ -110,25 +118,27 @@ pub(super) fn named_files<'m>(id: &ComponentId, manifest: &'m Manifest, has: imp
     }
 }
 
-fn write_answers(
-    id: &ComponentId,
-    content: Content,
-    manifest: &Manifest,
-    answers: &Answers,
-    entry: &mut LockEntry,
-) -> Result<(Vec<ContentFile>, BTreeMap<RelPath, Checksum>)> {
+/// Files with the answers in them.
+struct Written {
+    files: Vec<ContentFile>,
+    /// The digests of those that hold secrets, with these left out.
+    open: BTreeMap<RelPath, Checksum>,
+    /// How long what stands between the secrets is.
+    pieces: BTreeMap<RelPath, Vec<u64>>,
+}
+
+fn write_answers(id: &ComponentId, content: Content, manifest: &Manifest, answers: &Answers) -> Result<Written> {
     let named = named_files(id, manifest, |path| content.get(path.as_str()).is_some())?;
-    let mut files = content.files;
-    let mut open = BTreeMap::new();
-    for file in files.iter_mut().filter(|file| named.contains(&file.path)) {
+    let mut written = Written { files: content.files, open: BTreeMap::new(), pieces: BTreeMap::new() };
+    for file in written.files.iter_mut().filter(|file| named.contains(&file.path)) {
         let rendered = render(id, &file.path, &file.bytes, &manifest.variables, answers)?;
         file.bytes = rendered.bytes;
         if !rendered.pieces.is_empty() {
-            open.insert(file.path.clone(), Checksum::of(&rendered.open));
-            entry.pieces.insert(file.path.clone(), rendered.pieces);
+            written.open.insert(file.path.clone(), Checksum::of(&rendered.open));
+            written.pieces.insert(file.path.clone(), rendered.pieces);
         }
     }
-    Ok((files, open))
+    Ok(written)
 }
 
 /// What a component in the workspace needs, as its manifest there says; people may have broken that file.

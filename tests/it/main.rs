@@ -34,6 +34,7 @@ mod places;
 mod prompts;
 mod publish;
 mod publish_edges;
+mod publish_from;
 mod readme;
 mod registries;
 mod registry_check;

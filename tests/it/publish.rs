@@ -302,7 +302,8 @@ fn a_branch_that_somebody_else_changed_is_left_alone() {
     world.registry.git(&["update-ref", &format!("refs/heads/{branch}"), &tip]);
     fs::remove_dir_all(world.sandbox.path("state")).unwrap();
     world.registry.publish("goteborg/between", "1.0.0", readme("1.0.0"));
-    world.publish(&[]).ok();
+    let run = world.publish(&[]).ok();
+    assert!(run.stderr.contains("another machine of yours") && run.stderr.contains(&tip), "{run}");
     assert_eq!(published(&world, &branch, ID)["more.txt"].1, b"more\n");
     let parent = world.registry.git(&["rev-parse", &format!("{branch}^")]);
     assert_eq!(parent, world.registry.head(), "made anew on the newest main");

@@ -29,7 +29,7 @@ use crate::model::variables::{Answers, complete};
 use crate::store::fs::snapshot::Snapshot;
 use crate::store::interrupt;
 use crate::store::registry::Registry;
-use crate::store::workspace::Workspace;
+use crate::store::workspace::{State, Workspace};
 
 /// One component that changes.
 pub(super) struct Plan<'r> {
@@ -179,7 +179,10 @@ fn old<'r>(registry: &'r Registry, workspace: &Workspace, entry: &LockEntry) -> 
     let record = fetched_record(registry, entry)?;
     let as_fetched = || format!("{} as it was fetched", entry.version);
     let mut fetched = Edition::fetched(registry, entry, &record).with_context(as_fetched)?;
-    if let Some(secrets) = secrets::read_back(workspace, entry, &fetched.manifest)? {
+    if !entry.pieces.is_empty()
+        && workspace.state(entry)? == State::Clean
+        && let Some(secrets) = secrets::read_back(workspace, entry, &fetched.manifest)?
+    {
         let without = fetched.answers.clone();
         fetched.answers.extend(secrets.clone());
         if fetched.write(Place::of(entry)).is_ok() && Ours::read(workspace, entry)?.are(&fetched) {

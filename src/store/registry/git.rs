@@ -10,6 +10,7 @@ use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFla
 
 use super::content::{Bytes, Collector, Content, Surveyed, object_id};
 use super::network::Cached;
+use super::shared::OnlyRead;
 use super::{Listed, MAX_LISTED_DEPTH, Source};
 use crate::error::{Code, Failure};
 use crate::fail;
@@ -22,7 +23,7 @@ use crate::model::registry_file::{Limits, REGISTRY_FILE};
 use crate::model::written::Sums;
 use crate::store::fs::lock::FileLock;
 use crate::store::interrupt;
-use crate::store::objects::{Fans, Objects};
+use crate::store::objects::Objects;
 use crate::store::transport::{ACCEPTED, Wanted};
 
 /// A tree object larger than this is no directory that a person made.
@@ -55,11 +56,13 @@ pub struct GitTree {
     directories: RefCell<BTreeMap<Oid, Rc<[u8]>>>,
     /// What the blobs hold that were looked at: versions of a component share most of them.
     sums: RefCell<HashMap<Oid, Sums>>,
-    /// Of a repository that is only read.
-    fans: Option<Fans>,
+    only_read: Option<OnlyRead>,
     /// A cache repository is held against cleaning while it is read.
     _used: Option<FileLock>,
 }
+
+/// How errors name an object. Nearly always there is none.
+type What<'a> = &'a dyn Fn() -> String;
 
 impl GitTree {
     /// Opens a cache repository at the `main` that was accepted.
@@ -73,7 +76,7 @@ impl GitTree {
             supply,
             directories: RefCell::default(),
             sums: RefCell::default(),
-            fans: None,
+            only_read: None,
             _used: Some(used),
         })
     }
@@ -93,7 +96,7 @@ impl GitTree {
             supply: None,
             directories: RefCell::default(),
             sums: RefCell::default(),
-            fans: None,
+            only_read: None,
             _used: None,
         }))
     }
@@ -101,7 +104,7 @@ impl GitTree {
     /// A commit of a repository on this machine.
     pub(super) fn at(repository: Repository, commit: Oid) -> Result<Self> {
         let root = repository.find_commit(commit)?.tree_id();
-        let fans = Some(Fans::of(&repository));
+        let only_read = Some(OnlyRead::of(&repository));
         Ok(Self {
             repository,
             main: commit,
@@ -109,15 +112,15 @@ impl GitTree {
             supply: None,
             directories: RefCell::default(),
             sums: RefCell::default(),
-            fans,
+            only_read,
             _used: None,
         })
     }
 
     fn objects(&self) -> Result<Objects<'_>> {
-        Ok(match &self.fans {
+        Ok(match &self.only_read {
             None => Objects::of(&self.repository)?,
-            Some(fans) => Objects::with(&self.repository, fans)?,
+            Some(known) => Objects::with(&self.repository, &known.fans)?,
         })
     }
 
@@ -180,7 +183,7 @@ impl GitTree {
             if found.1 != ObjectType::Tree {
                 return Ok(None);
             }
-            let bytes = self.directory(found.0, path.as_str())?;
+            let bytes = self.directory(found.0, &|| path.to_string())?;
             let rows = rows(&bytes).unwrap_or_default();
             let Some(row) = rows.iter().find(|row| row.name == part.as_bytes()) else { return Ok(None) };
             found = (row.id, row.kind());
@@ -189,12 +192,12 @@ impl GitTree {
     }
 
     /// A tree of the registry itself.
-    fn directory(&self, oid: Oid, what: &str) -> Result<Rc<[u8]>> {
+    fn directory(&self, oid: Oid, what: What<'_>) -> Result<Rc<[u8]>> {
         if let Some(known) = self.directories.borrow().get(&oid) {
             return Ok(Rc::clone(known));
         }
         if self.size(oid, ObjectType::Tree, what)? > MAX_DIRECTORY_BYTES {
-            fail!(Code::InvalidRegistry, "{what}: its directory has more than {MAX_DIRECTORY_BYTES} bytes");
+            fail!(Code::InvalidRegistry, "{}: its directory has more than {MAX_DIRECTORY_BYTES} bytes", what());
         }
         let bytes: Rc<[u8]> = self.bytes(oid, what)?.into();
         let mut known = self.directories.borrow_mut();
@@ -208,17 +211,17 @@ impl GitTree {
     }
 
     /// The size of an object, as its header says it: asked before the object itself, which may be far larger than its pack.
-    fn size(&self, oid: Oid, kind: ObjectType, what: &str) -> Result<u64> {
+    fn size(&self, oid: Oid, kind: ObjectType, what: What<'_>) -> Result<u64> {
         match self.objects()?.header(oid) {
             Ok((size, is)) if is == kind => Ok(size as u64),
-            Ok((_, is)) => Err(damaged(oid, what, &format!("is a {is}, not a {kind}")).into()),
-            Err(error) => Err(damaged(oid, what, error.message()).into()),
+            Ok((_, is)) => Err(damaged(oid, &what(), &format!("is a {is}, not a {kind}")).into()),
+            Err(error) => Err(damaged(oid, &what(), error.message()).into()),
         }
     }
 
     /// The bytes of an object whose size was found to be harmless.
-    fn bytes(&self, oid: Oid, what: &str) -> Result<Vec<u8>> {
-        Ok(self.objects()?.read(oid).map_err(|error| damaged(oid, what, error.message()))?.1)
+    fn bytes(&self, oid: Oid, what: What<'_>) -> Result<Vec<u8>> {
+        Ok(self.objects()?.read(oid).map_err(|error| damaged(oid, &what(), error.message()))?.1)
     }
 }
 
@@ -235,6 +238,12 @@ pub(super) fn repository_at(path: &Path) -> Result<Option<Repository>> {
         Err(error) if error.class() == ErrorClass::Repository && error.message().contains("sha256") => {
             let message = format!("the repository {shown} has SHA-256 objects; forum reads repositories with SHA-1 objects");
             Err(Failure::new(Code::InvalidRegistry, message).into())
+        }
+        Err(error) if error.class() == ErrorClass::Repository && error.message().contains("refstorage") => {
+            let message =
+                format!("the repository {shown} keeps its references in a reftable; forum reads registries that keep them in files");
+            let failure = Failure::new(Code::InvalidRegistry, message);
+            Err(failure.hint(format!("git clone --ref-format=files {shown} OTHER-DIRECTORY")).into())
         }
         Err(error) => Err(Failure::new(Code::InvalidRegistry, format!("the repository {shown}: {}", error.message())).into()),
     }
@@ -312,11 +321,10 @@ impl GitTree {
             if trees > MAX_TREES || prefix.matches('/').count() > MAX_DEPTH {
                 return Err(collector.refuse(&prefix, "has too many directories in it or is too deep"));
             }
-            let what = collector.what(&prefix);
-            if self.size(oid, ObjectType::Tree, &what)? > MAX_TREE_BYTES {
+            if self.size(oid, ObjectType::Tree, &|| collector.what(&prefix))? > MAX_TREE_BYTES {
                 return Err(collector.refuse(&prefix, &format!("is a directory of more than {MAX_TREE_BYTES} bytes")));
             }
-            let bytes = self.bytes(oid, &what)?;
+            let bytes = self.bytes(oid, &|| collector.what(&prefix))?;
             let Some(rows) = rows(&bytes) else { return Err(collector.refuse(&prefix, "is a tree that git could not have written")) };
             if rows.windows(2).any(|pair| sort_key(&pair[0]) >= sort_key(&pair[1]) || pair[0].name == pair[1].name) {
                 return Err(collector.refuse(&prefix, "is a tree with entries twice or not in git's order"));
@@ -352,22 +360,34 @@ impl GitTree {
             b"160000" => return Err(collector.refuse(&path, "is a submodule")),
             other => return Err(collector.refuse(&path, &format!("has the mode {}", String::from_utf8_lossy(other)))),
         };
-        let what = collector.what(&path);
-        let checked = collector.admit(&path, self.size(row.id, ObjectType::Blob, &what)?)?;
-        Ok(Taken::File(checked, mode))
+        let size = match self.shared(row.id) {
+            Some(bytes) => bytes.len() as u64,
+            None => self.size(row.id, ObjectType::Blob, &|| collector.what(&path))?,
+        };
+        Ok(Taken::File(collector.admit(&path, size)?, mode))
+    }
+
+    /// A blob that was read for another version.
+    fn shared(&self, blob: Oid) -> Option<Rc<[u8]>> {
+        self.only_read.as_ref().and_then(|known| known.shared.borrow().get(blob))
     }
 
     fn look_into(&self, collector: &mut Collector<'_>, (path, mode, blob): (RelPath, FileMode, Oid), held: Bytes) -> Result<()> {
-        let read = || self.bytes(blob, &collector.what(path.as_str()));
         if held == Bytes::Held {
-            let bytes = read()?;
+            if let Some(bytes) = self.shared(blob) {
+                return collector.add(path, mode, bytes.to_vec());
+            }
+            let bytes = self.bytes(blob, &|| collector.what(path.as_str()))?;
+            if let Some(known) = &self.only_read {
+                known.shared.borrow_mut().keep(blob, &bytes);
+            }
             return collector.add(path, mode, bytes);
         }
         let known = self.sums.borrow().get(&blob).copied();
         let sums = match known {
             Some(sums) => sums,
             None => {
-                let bytes = read()?;
+                let bytes = self.bytes(blob, &|| collector.what(path.as_str()))?;
                 collector.refuse_pointer(&path, &bytes)?;
                 *self.sums.borrow_mut().entry(blob).or_insert_with(|| Sums::of(&bytes))
             }
@@ -419,11 +439,11 @@ impl Source for GitTree {
         match self.object_at(path)? {
             Some((oid, ObjectType::Blob)) => {
                 self.need(&[oid], Wanted::Blobs)?;
-                let size = self.size(oid, ObjectType::Blob, path.as_str())?;
+                let size = self.size(oid, ObjectType::Blob, &|| path.to_string())?;
                 if size > limit {
                     fail!(Code::InvalidRegistry, "{path} has {size} bytes; the limit is {limit}");
                 }
-                self.bytes(oid, path.as_str()).map(Some)
+                self.bytes(oid, &|| path.to_string()).map(Some)
             }
             _ => Ok(None),
         }
@@ -433,7 +453,7 @@ impl Source for GitTree {
         let Some((top, ObjectType::Tree)) = self.object_at(below)? else { return Ok(Vec::new()) };
         let (mut open, mut found, mut seen) = (vec![(String::new(), top, 1)], Vec::new(), 0);
         while let Some((prefix, oid, depth)) = open.pop() {
-            let Ok(bytes) = self.directory(oid, below.as_str()) else { continue };
+            let Ok(bytes) = self.directory(oid, &|| below.to_string()) else { continue };
             for row in rows(&bytes).unwrap_or_default() {
                 let Ok(name) = std::str::from_utf8(row.name) else { continue };
                 let path = format!("{prefix}{name}");
@@ -495,6 +515,6 @@ impl Source for GitTree {
     }
 
     fn surveyed(&self, id: &ComponentId, file: &Surveyed) -> Result<Vec<u8>> {
-        self.bytes(file.blob, &format!("{id}: `{}`", file.path))
+        self.bytes(file.blob, &|| format!("{id}: `{}`", file.path))
     }
 }

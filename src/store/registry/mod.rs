@@ -9,6 +9,7 @@ mod network;
 mod people;
 mod rewrite;
 mod search;
+mod shared;
 mod start;
 mod state;
 
@@ -25,7 +26,7 @@ pub use content::{Content, Surveyed, tree_id};
 pub use mirror::{Mirrored, mirror};
 pub use rewrite::Tombstone;
 pub use start::{First, start};
-pub use state::{LocalRegistry, State};
+pub use state::{LocalRegistry, Pinned, State};
 
 use self::folder::Folder;
 use self::git::GitTree;
