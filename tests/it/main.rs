@@ -36,6 +36,7 @@ mod publish;
 mod publish_edges;
 mod publish_from;
 mod readme;
+mod records;
 mod registries;
 mod registry_check;
 mod registry_init;
