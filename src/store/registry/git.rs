@@ -10,6 +10,7 @@ use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFla
 
 use super::content::{Bytes, Collector, Content, Surveyed, object_id};
 use super::network::Cached;
+use super::rows::{Row, rows, sort_key};
 use super::shared::OnlyRead;
 use super::{Listed, MAX_LISTED_DEPTH, Source};
 use crate::error::{Code, Failure};
@@ -264,46 +265,6 @@ pub(super) fn tip(repository: &Repository, reference: &str) -> Result<(Oid, Oid)
         Some(root) => Ok((commit, root)),
         None => Err(damaged(commit, reference, "is no commit").into()),
     }
-}
-
-/// One row of a tree as it stands in the object.
-struct Row<'a> {
-    mode: &'a [u8],
-    name: &'a [u8],
-    id: Oid,
-}
-
-impl Row<'_> {
-    /// What the mode says that it is.
-    fn kind(&self) -> ObjectType {
-        match self.mode {
-            b"40000" => ObjectType::Tree,
-            b"160000" => ObjectType::Commit,
-            _ => ObjectType::Blob,
-        }
-    }
-}
-
-/// Reads a tree's rows as they are: libgit2's own reading would put right, or pass over, what must be refused.
-fn rows(mut bytes: &[u8]) -> Option<Vec<Row<'_>>> {
-    let mut rows = Vec::new();
-    while !bytes.is_empty() {
-        let space = memchr::memchr(b' ', bytes)?;
-        let end = memchr::memchr(0, bytes)?;
-        let id = Oid::from_bytes(bytes.get(end + 1..end + 21)?).ok()?;
-        rows.push(Row { mode: &bytes[..space], name: bytes.get(space + 1..end)?, id });
-        bytes = &bytes[end + 21..];
-    }
-    Some(rows)
-}
-
-/// Git's order: directories as if their name ended in `/`.
-fn sort_key(row: &Row<'_>) -> Vec<u8> {
-    let mut key = row.name.to_vec();
-    if row.mode == b"40000" {
-        key.push(b'/');
-    }
-    key
 }
 
 /// What stands in a row of a component's tree.

@@ -8,6 +8,7 @@ mod mirror;
 mod network;
 mod people;
 mod rewrite;
+mod rows;
 mod search;
 mod shared;
 mod start;
