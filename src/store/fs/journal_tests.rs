@@ -113,6 +113,66 @@ fn a_kill_at_each_step_is_finished_or_undone_by_the_next_run() {
     assert!(kill_at_each_step() >= 60, "a change must have at least 60 steps for this test to mean something");
 }
 
+/// After a kill somebody writes into each of these files, as far as it is there: no edit is lost.
+#[test]
+fn what_a_person_writes_after_a_kill_is_not_lost() {
+    let edits = ["components/aa/one/f", "components/aa/two/f", "components/aa/one/notes.txt", "forum.toml", "forum.lock"];
+    let (mut taken_back, mut finished) = (0, 0);
+    for edit in edits {
+        for at in 0.. {
+            let dir = old_workspace();
+            arm(Fault::Kill, at);
+            let result = change(dir.path());
+            if !disarm() {
+                result.expect("no fault");
+                break;
+            }
+            let file = dir.path().join(edit);
+            if !file.parent().expect("above").is_dir() {
+                continue;
+            }
+            fs::write(&file, "mine").expect("written");
+            match recover(dir.path()).unwrap_or_else(|e| panic!("step {at}: {e:#}")) {
+                Recovered::TakenBack(_) => taken_back += 1,
+                Recovered::Finished => finished += 1,
+                Recovered::Nothing | Recovered::Discarded => {}
+            }
+            let after = contents(dir.path());
+            assert_eq!(after.get(edit).map(Vec::as_slice), Some(&b"mine"[..]), "step {at}: {edit} is lost");
+            assert!(!after.keys().any(|name| name.starts_with(".forum")), "step {at}: {after:?}");
+        }
+    }
+    assert!(taken_back > 5 && finished > 5, "{taken_back} {finished}");
+}
+
+#[test]
+fn two_edits_of_which_one_would_be_lost_are_for_a_person() {
+    for at in 0.. {
+        let dir = old_workspace();
+        arm(Fault::Kill, at);
+        let result = change(dir.path());
+        if !disarm() {
+            result.expect("no fault");
+            panic!("no step lies between the two");
+        }
+        let (one, wishes) = (dir.path().join("components/aa/one/f"), dir.path().join("forum.toml"));
+        let between = fs::read(&one).expect("there") == b"new one" && fs::read(&wishes).expect("there") == b"old";
+        if !between {
+            continue;
+        }
+        fs::write(&one, "mine").expect("written");
+        fs::write(&wishes, "mine").expect("written");
+        let now = contents(dir.path());
+        let error = recover(dir.path()).expect_err("neither way");
+        assert_eq!(crate::error::Failure::of(&error).code, Code::Occupied, "{error:#}");
+        assert_eq!(contents(dir.path()), now);
+        fs::write(&wishes, "old").expect("written");
+        assert_eq!(recover(dir.path()).expect("finished"), Recovered::Finished);
+        assert_eq!(fs::read(&one).expect("there"), b"mine");
+        return;
+    }
+}
+
 #[test]
 fn so_also_where_directories_cannot_be_exchanged() {
     without_exchange(true);
