@@ -17,7 +17,7 @@ use crate::model::path::RelPath;
 use crate::model::update::Waiting;
 use crate::model::workspace_file::WorkspaceFile;
 use crate::store::fs::journal::{Expectation, Transaction};
-use crate::store::kept::{Kept, KeptCopies};
+use crate::store::kept::{Keeping, Kept, KeptCopies};
 use crate::store::workspace::{State, Workspace};
 use crate::ui::Ui;
 
@@ -67,19 +67,20 @@ impl<'r> Apply<'r> {
         let gone = self.loose.iter().filter(|(_, adapted)| !adapted).map(|(entry, _)| &entry.id);
         let ids: Vec<_> = self.plans.iter().filter(there).map(|plan| &plan.id).chain(gone).collect();
         let keeping = copies.keep(workspace, "update", context.settings.now, &ids)?;
-        self.write(workspace, keeping.copy())?;
+        self.write(workspace, &keeping)?;
         drop(keeping.done());
         self.loose.iter().filter(|(_, adapted)| !adapted).for_each(|(entry, _)| workspace.remove_empty_above(&entry.path));
         Ok(())
     }
 
-    fn write(&self, workspace: &mut Workspace, kept: Option<&Kept>) -> Result<()> {
+    fn write(&self, workspace: &mut Workspace, keeping: &Keeping) -> Result<()> {
         let mut change = Transaction::begin(&workspace.root)?;
+        keeping.watch(&mut change);
         let mut waiting = workspace.pending()?;
         for plan in &self.plans {
             let touched = write_tree(workspace, &mut change, plan)?;
             match self.pending.get(&plan.id) {
-                Some(together) => drop(waiting.updates.insert(plan.id.clone(), plan.waiting(kept, together, touched))),
+                Some(together) => drop(waiting.updates.insert(plan.id.clone(), plan.waiting(keeping.copy(), together, touched))),
                 None => set_variables(workspace, &plan.id, &plan.variables),
             }
         }

@@ -29,6 +29,8 @@ pub(super) const OLD: &str = "old";
 /// How the name of a stage beside its target begins.
 pub(super) const BESIDE: &str = ".forum-stage-";
 const FORMAT: u32 = 1;
+/// How often something may be rescued beside one target.
+const MOST_RESCUED: usize = 1000;
 const LIMIT: u64 = 64 << 20;
 
 /// What the next run needs to know.
@@ -199,6 +201,31 @@ impl Change<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Saves what a person wrote into something that was in place for a moment and was taken back again: it goes beside
+    /// the target, under a name that is told.
+    pub(super) fn rescue(&self) -> Result<Vec<String>> {
+        let mut rescued = Vec::new();
+        for (number, operation) in self.journal.operations.iter().enumerate() {
+            let Some(staged) = operation.after.filter(|_| self.has_parent(operation)) else { continue };
+            let (stage, _, slot) = self.stage(number)?;
+            if look(&stage, &slot)? == staged {
+                continue;
+            }
+            let (parent, name) = self.place(&operation.target)?;
+            let names = (1..).map(|number| PathBuf::from(format!("{}.meanwhile-{number}", name.display())));
+            let free = |name: &PathBuf| parent.kind(name).is_ok_and(|kind| kind.is_none());
+            let Some(beside) = names.take(MOST_RESCUED).find(free) else {
+                fail!(Code::Occupied, "{} has no room beside it", operation.target)
+            };
+            stage.rename(&slot, &parent, &beside)?;
+            parent.sync()?;
+            rescued.push(
+                operation.target.parent().map_or_else(|| beside.display().to_string(), |above| format!("{above}/{}", beside.display())),
+            );
+        }
+        Ok(rescued)
     }
 
     /// What lies at each target and on each stage, for the journal.

@@ -217,7 +217,15 @@ impl Transaction {
                     "half of the change is made and could not be undone ({again:#}); the next run of forum finishes it"
                 )));
             }
-            return Err(error);
+            return Err(match change.rescue() {
+                Ok(rescued) if rescued.is_empty() => error,
+                Ok(rescued) => error.context(format!("what was written at the last moment lies in {}", rescued.join(", "))),
+                // Cleaning up would lose it.
+                Err(again) => {
+                    self.cleans = false;
+                    error.context(format!("what was written at the last moment lies in {FORUM}/{STAGE} ({again:#})"))
+                }
+            });
         }
         // The change is made. What cannot be cleaned up now, the next run cleans up.
         let _ = self.clean();

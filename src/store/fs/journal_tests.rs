@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::super::faults::injected::{Fault, arm, disarm, elsewhere, without_exchange};
+use super::super::faults::injected::{Fault, arm, disarm, elsewhere, meddle, without_exchange};
 use super::*;
 
 type Contents = BTreeMap<String, Vec<u8>>;
@@ -252,6 +252,43 @@ fn what_a_person_writes_meanwhile_is_not_lost() {
     assert_eq!(crate::error::Failure::of(&error).code, Code::Occupied);
     assert_eq!(contents(&place), old);
     assert!(!dir.path().join(".forum").exists());
+}
+
+/// Saves begin at each step of the change once, and go on through the taking back.
+#[test]
+fn what_a_person_goes_on_writing_is_not_lost() {
+    for exchange in [true, false] {
+        for begin in (0..60).step_by(3) {
+            let dir = old_workspace();
+            let (root, place) = (dir.path().to_path_buf(), dir.path().join("components/aa/one"));
+            let read = Snapshot::of(&Dir::open(&place).expect("opened")).expect("read");
+            let mut change = Transaction::begin(dir.path()).expect("begun");
+            let mut tree = change.stage_tree(&path("components/aa/one")).expect("staged");
+            tree.write(&path("f"), FileMode::Regular, b"new one").expect("written");
+            tree.finish().expect("staged");
+            change.watch(&path("components/aa/one"), read);
+            without_exchange(!exchange);
+            let count = std::rc::Rc::new(std::cell::Cell::new(0));
+            let saved = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+            let (steps, names) = (std::rc::Rc::clone(&count), std::rc::Rc::clone(&saved));
+            meddle(Some(Box::new(move || {
+                let now = steps.replace(steps.get() + 1);
+                let name = format!("save-{now}");
+                if now >= begin && fs::write(place.join(&name), "mine").is_ok() {
+                    names.borrow_mut().push(name);
+                }
+            })));
+            let done = change.commit();
+            meddle(None);
+            without_exchange(false);
+            let all = contents(&root);
+            let lost: Vec<_> = saved.borrow().iter().filter(|name| !all.keys().any(|path| path.ends_with(*name))).cloned().collect();
+            assert!(lost.is_empty(), "{lost:?} of {saved:?} lost, exchange {exchange}, from step {begin}: {done:?}: {:?}", all.keys());
+            if count.get() < begin {
+                break;
+            }
+        }
+    }
 }
 
 #[test]
