@@ -19,11 +19,21 @@ const MESSAGE: &str = "names a host of an internal network";
 /// First labels of what is a name in a program.
 const OF_PROGRAMS: [&str; 10] = ["com", "org", "net", "io", "java", "javax", "sun", "se", "self", "this"];
 
+/// How names begin that documentation shows.
+const SHOWN: [&str; 9] = ["example", "exempel", "yourdomain", "mydomain", "domain.", "contoso", "myserver", "server.local", "host.local"];
+
 /// A longer part of a name is none.
 const MAX_HOST: usize = 120;
+/// RFC 1035, 2.3.4.
+const MAX_LABEL: usize = 63;
 
 fn of_host(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')
+}
+
+/// Where the name begins that goes on at `at`; `None` where nothing of one stands before.
+fn start_of_name(text: &str, at: usize) -> Option<usize> {
+    text[..at].char_indices().rev().take(MAX_HOST).take_while(|(_, c)| of_host(*c)).last().map(|(start, _)| start)
 }
 
 /// The host whose name has the part of `text` at `hit`: as its end, or within a domain that is public.
@@ -32,32 +42,40 @@ pub(super) fn host(piece: &Piece<'_>, hit: &Range<usize>) -> Option<Hit> {
     if let Some(range) = within(text, hit) {
         return Some(Hit::new(id::INTERNAL_HOST, range, MESSAGE));
     }
-    if text[hit.end..].starts_with(|c: char| of_host(c) && c != '.')
-        || text[hit.end..].trim_start_matches('.').starts_with(|c: char| c.is_ascii_alphanumeric())
-    {
+    let behind = &text[hit.end..];
+    let goes_on = behind.starts_with(|c: char| of_host(c) && c != '.')
+        || behind.trim_start_matches('.').starts_with(|c: char| c.is_ascii_alphanumeric());
+    if goes_on || behind.starts_with(['(', '[']) {
         return None;
     }
-    let start = text[..hit.start].char_indices().rev().take(MAX_HOST).take_while(|(_, c)| of_host(*c)).last()?.0;
-    let name = text[start..hit.end].trim_start_matches(['.', '-', '_']);
+    let name = text[start_of_name(text, hit.start)?..hit.end].trim_start_matches(['.', '-', '_']);
     let start = hit.end - name.len();
-    let labels: Vec<&str> = name.split('.').collect();
+    (!is_of_program(name, &text[hit.start + 1..hit.end]) && stands_as_host(piece, start, name))
+        .then(|| Hit::new(id::INTERNAL_HOST, start..hit.end, MESSAGE))
+}
+
+/// `Company.Product.Internal` and `org.apache.internal` are names in programs, `cluster.local` is in every product.
+fn is_of_program(name: &str, end: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    // `Company.Product.Internal` and `org.apache.internal` are names in programs.
-    let end = &text[hit.start + 1..];
-    let of_program =
-        (end.starts_with(|c: char| c.is_ascii_uppercase()) && name != name.to_ascii_uppercase()) || OF_PROGRAMS.contains(&labels[0]);
-    let before = &text[..start];
+    let camel = end.starts_with(|c: char| c.is_ascii_uppercase()) && name != name.to_ascii_uppercase();
+    camel
+        || OF_PROGRAMS.contains(&name.split('.').next().unwrap_or_default())
+        || OF_PRODUCTS.iter().any(|product| lower.ends_with(product))
+        || SHOWN.iter().any(|word| lower.starts_with(word))
+}
+
+/// Whether what stands around a name, or the name itself, tells that it is a host's.
+fn stands_as_host(piece: &Piece<'_>, start: usize, name: &str) -> bool {
+    let before = &piece.text[..start];
+    let labels: Vec<&str> = name.split('.').collect();
     let assigned = before.ends_with('=') && (piece.style != Style::Code || labels.len() >= 3);
     let pointed = before.ends_with("//") || before.ends_with("\\\\") || before.ends_with('@') || assigned;
     // `settings.local` and `this.internal` are no hosts; `srv01.local` is one.
-    let telling = labels.len() >= 3 || pointed || labels[0].contains(|c: char| c.is_ascii_digit() || c == '-');
-    let shown = ["example", "exempel", "yourdomain", "mydomain", "domain.", "contoso", "myserver", "server.local", "host.local"];
+    let telling = labels.len() >= 3 || labels[0].contains(|c: char| c.is_ascii_digit() || c == '-');
     // `self.document.local` is a field.
-    let field = piece.style == Style::Code && !pointed && !before.ends_with(['"', '\'', ' ']);
-    let none = field || labels.iter().any(|label| label.is_empty()) || of_program || OF_PRODUCTS.iter().any(|end| lower.ends_with(end));
-    let placeholder = shown.iter().any(|word| lower.starts_with(word)) || before.ends_with(['@', '/', '$', '}', '#']) && !pointed;
-    (!none && telling && !placeholder && !text[hit.end..].starts_with(['(', '[']))
-        .then(|| Hit::new(id::INTERNAL_HOST, start..hit.end, MESSAGE))
+    let field = piece.style == Style::Code && !before.ends_with(['"', '\'', ' ']);
+    let part = before.ends_with(['@', '/', '$', '}', '#']);
+    labels.iter().all(|label| !label.is_empty()) && (pointed || (telling && !field && !part))
 }
 
 /// Ends of the domains of those who publish, and the usual ones.
@@ -71,7 +89,7 @@ fn within(text: &str, hit: &Range<usize>) -> Option<Range<usize>> {
         return None;
     }
     let end = hit.end + 1 + behind[..length].trim_end_matches(['.', '-', '_']).len();
-    let start = text[..hit.start].char_indices().rev().take(120).take_while(|(_, c)| of_host(*c)).last()?.0;
+    let start = start_of_name(text, hit.start)?;
     let name = &text[start..end];
     let labels: Vec<&str> = name.split('.').collect();
     let top = labels.last().is_some_and(|top| TOPS.contains(top));
@@ -113,35 +131,53 @@ const NUMBERED: [&str; 24] = [
     "address",
 ];
 
-/// `https://tfs01/x`: the host without a dot behind the `://` at `hit`. Only a number at its end tells it from a
-/// placeholder.
+/// `https://tfs01/x`: the host without a dot behind the `://` at `hit`.
 pub(super) fn short(piece: &Piece<'_>, hit: &Range<usize>) -> Option<Hit> {
     let text = piece.text;
-    let letters = |c: &char| c.is_ascii_alphabetic();
-    let scheme: String = text[..hit.start].chars().rev().take(6).take_while(letters).collect::<Vec<_>>().into_iter().rev().collect();
-    let rest = &text[hit.end..];
+    let scheme = text[..hit.start].rsplit(|c: char| !c.is_ascii_alphabetic()).next()?;
+    if !SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return None;
+    }
     let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '`' | '<' | '>' | '\\' | '?' | ',' | ';' | ')');
-    let authority = &rest[..rest
-        .char_indices()
-        .take(200)
-        .find(|(_, c)| ends(*c))
-        .map_or_else(|| rest.char_indices().nth(200).map_or(rest.len(), |(at, _)| at), |(at, _)| at)];
-    let address = authority.rsplit_once('@').map_or(authority, |(_, address)| address);
-    let (name, port) = address.split_once(':').map_or((address, "0"), |(name, port)| (name, port));
-    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
-    let word = stem.trim_end_matches(['-', '_']).to_ascii_lowercase();
-    let real = stem.len() < name.len()
-        && name.len() <= 63
-        && word.len() >= 2
-        && name.chars().all(|c| of_host(c) && c != '.')
-        && word.starts_with(|c: char| c.is_ascii_alphabetic())
-        && port.chars().all(|c| c.is_ascii_digit())
-        && !word.starts_with("my")
-        && !NUMBERED.contains(&word.as_str());
-    let start = hit.end + (authority.len() - address.len());
-    (real && SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)))
+    let authority = text[hit.end..].split(ends).next()?;
+    let address = authority.rsplit('@').next()?;
+    let (name, port) = address.split_once(':').unwrap_or((address, ""));
+    let start = hit.end + authority.len() - address.len();
+    (is_numbered(name) && port.bytes().all(|byte| byte.is_ascii_digit()))
         .then(|| Hit::new(id::INTERNAL_HOST, start..start + name.len(), MESSAGE))
 }
+
+/// Whether a name without dots is a machine's: only a number at its end tells it from a placeholder.
+fn is_numbered(name: &str) -> bool {
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let word = stem.trim_end_matches(['-', '_']).to_ascii_lowercase();
+    stem.len() < name.len()
+        && name.len() <= MAX_LABEL
+        && name.chars().all(|c| of_host(c) && c != '.')
+        && word.len() >= 2
+        && word.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !word.starts_with("my")
+        && !NUMBERED.contains(&word.as_str())
+}
+
+/// Servers of shares that documentation has, and what is none.
+const OF_SHARES: [&str; 15] = [
+    "server",
+    "servername",
+    "host",
+    "hostname",
+    "fileserver",
+    "myserver",
+    "computer",
+    "example",
+    "localhost",
+    "wsl",
+    "wsl$",
+    "machine",
+    "ip",
+    "nas",
+    "path",
+];
 
 /// The path that begins with the backslashes at `hit`: `\\server\share`, in code also with each of them doubled.
 pub(super) fn unc(piece: &Piece<'_>, hit: &Range<usize>) -> Option<Hit> {
@@ -162,25 +198,7 @@ pub(super) fn unc(piece: &Piece<'_>, hit: &Range<usize>) -> Option<Hit> {
     let behind = &rest[host.len()..];
     let share_at = slashes(behind);
     let share = &behind[share_at..][..name(&behind[share_at..])];
-    let lower = host.to_lowercase();
-    let shown = [
-        "server",
-        "servername",
-        "host",
-        "hostname",
-        "fileserver",
-        "myserver",
-        "computer",
-        "example",
-        "localhost",
-        "wsl",
-        "wsl$",
-        "machine",
-        "ip",
-        "nas",
-        "path",
-    ];
-    let real = host.len() >= 3 && host.starts_with(|c: char| c.is_alphanumeric()) && !shown.contains(&lower.as_str());
+    let real = host.len() >= 3 && host.starts_with(|c: char| c.is_alphanumeric()) && !OF_SHARES.contains(&host.to_lowercase().as_str());
     (share_at == double && real && share.len() >= 2).then(|| {
         let end = hit.start + 2 * double + host.len() + share_at + share.len();
         Hit::new(id::UNC_PATH, hit.start..end, "names a server and share of an internal network")
@@ -228,9 +246,8 @@ fn is_shown(address: [u8; 4], behind: &[u8]) -> bool {
 
 /// `10.0.1.5` of a package is no address.
 fn is_version(piece: &Piece<'_>, before: &str) -> bool {
-    let near: String = before.chars().rev().take(20).collect();
-    let near = near.to_ascii_lowercase();
-    near.contains("noisrev") || near.starts_with('v') || piece.name().is_some_and(|name| name.to_ascii_lowercase().contains("version"))
+    let near = before[before.ceil_char_boundary(before.len().saturating_sub(20))..].to_ascii_lowercase();
+    near.contains("version") || near.ends_with('v') || piece.name().is_some_and(|name| name.to_ascii_lowercase().contains("version"))
 }
 
 #[cfg(test)]

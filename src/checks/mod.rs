@@ -66,6 +66,12 @@ pub fn rules() -> &'static [Rule] {
     rules::all()
 }
 
+/// The manifest among these files, as a client would use it; `None` where it could not, and [`check`] says why.
+#[must_use]
+pub fn manifest_of(files: &[ContentFile]) -> Option<Manifest> {
+    manifest::of_client(files)
+}
+
 /// Holds a candidate against all rules.
 #[must_use]
 pub fn check(candidate: &Candidate<'_>) -> Checked {

@@ -43,8 +43,8 @@ pub fn near(id: &str) -> Vec<&'static str> {
 }
 
 /// The ids, each once, so that a finding cannot name a rule that is none.
-pub(super) mod id {
-    pub(in crate::checks) const MANIFEST: &str = "manifest";
+pub(crate) mod id {
+    pub(crate) const MANIFEST: &str = "manifest";
     pub(in crate::checks) const MANIFEST_UNKNOWN_KEY: &str = "manifest-unknown-key";
     pub(in crate::checks) const VARIABLES: &str = "variables";
     pub(in crate::checks) const OWNER: &str = "owner";
@@ -77,7 +77,7 @@ pub(super) mod id {
     pub(in crate::checks) const UNC_PATH: &str = "unc-path";
     pub(in crate::checks) const PRIVATE_ADDRESS: &str = "private-address";
     pub(in crate::checks) const PERSONAL_DATA: &str = "personal-data";
-    pub(in crate::checks) const VERSION_STEP: &str = "version-step";
+    pub(crate) const VERSION_STEP: &str = "version-step";
     pub(in crate::checks) const WAIVER: &str = "waiver";
 }
 

@@ -207,6 +207,22 @@ fn what_must_not_leave_is_found_with_its_place_and_never_repeated() {
 }
 
 #[test]
+fn ten_digits_before_a_comma_are_a_person_where_the_column_says_so() {
+    for (path, text, is) in [
+        ("a.csv", "namn,personnr,klass\nBo,9503121270,7\n", true),
+        ("a.csv", "Personnummer,7\n9503121270,7\n", true),
+        ("a.json", "{\"pnr\": \"9503121270,7\"}", true),
+        ("a.csv", "namn,ordernr,klass\nBo,9503121270,7\n", false),
+        ("a.csv", "namn;personnr;x\nBo;7;9503121270,7\n", false),
+        ("a.csv", "namn;belopp\nelev;9503121270,75\n", false),
+        ("a.csv", "namn,personnr\nBo,9503121271,7\n", false),
+        ("a.txt", "elevation 9503121270,7", false),
+    ] {
+        assert_eq!(rules_of(&checked(&[(path, Some(text.as_bytes()))])).contains(&"personal-identity-number"), is, "{text}");
+    }
+}
+
+#[test]
 fn a_name_gives_a_person_away_too() {
     for (path, rule) in [("elever/18950312-1270.txt", "personal-identity-number"), ("mail/anna.svensson@kommun.se", "personal-email")] {
         let checked = checked(&[(path, Some(b"x"))]);

@@ -78,7 +78,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
         version = Some(change.version.clone());
         let path: RelPath = format!("adoptions/{id}/{by}.toml").parse()?;
         let (known, new) = publisher(registry, &file, &by)?;
-        let author = author(context, &file, &known)?;
+        let author = author(context, &context.directory, &file, &known)?;
         let old = registry.file_bytes(&path)?;
         let waits = waiting(context, &way, registry, (&branch, &path), &author)?;
         let text = change.apply(waits.as_deref().or(old.as_deref()))?;

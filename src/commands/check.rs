@@ -9,6 +9,7 @@ use super::candidate;
 use super::findings::FindingsReport;
 use super::places::Places;
 use super::{Outcome, annotations, publish};
+use crate::checks::rules::id;
 use crate::checks::{Checked, Finding, Severity, fix};
 use crate::context::Context;
 use crate::error::{Code, Failure};
@@ -78,8 +79,8 @@ fn with_refusal(context: &Context, taken: &candidate::Taken, registry: &Registry
     let Err(error) = publish::plan(taken, registry, &checked, context.settings.now) else { return checked };
     let failure = Failure::of(&error);
     let rule = match failure.code {
-        Code::Exists => "version-step",
-        Code::NoSolution | Code::NotFound => "manifest",
+        Code::Exists => id::VERSION_STEP,
+        Code::NoSolution | Code::NotFound => id::MANIFEST,
         // What the registry could not tell is no finding about the component.
         _ => {
             context.ui.say(&format!("note: what the registry has is left out: {failure}"));

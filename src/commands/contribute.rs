@@ -305,7 +305,7 @@ fn attempt(
         return Ok(sent(true, link.or(known.filter(|known| known.commit == commit).and_then(|known| known.link))));
     }
     if let Some(there) = seen.branch.filter(|_| way.mode == Mode::Branch) {
-        refuse_foreign(&upstream, registry, remote, (branch, there), main, &proposal.author)?;
+        refuse_foreign(context, &upstream, registry, remote, (branch, there), (main, &proposal.author))?;
     }
     registry.remember_contribution(branch, &made)?;
     if way.fork.is_some() {
@@ -380,19 +380,21 @@ fn confirm(upstream: &Upstream, way: &Way, remote: &Address, reference: &str, co
     Ok(seen.branch == Some(commit) && seen.main == Some(main))
 }
 
-/// A branch is replaced only where it is what forum put there for this owner.
+/// A branch is replaced only where it is what forum put there for this owner. Where another machine did, a job of a CI for
+/// instance, that is said.
 fn refuse_foreign(
+    context: &Context,
     upstream: &Upstream,
     registry: &Registry,
     remote: &Address,
     (branch, there): (&str, git2::Oid),
-    main: git2::Oid,
-    author: &Author,
+    (main, author): (git2::Oid, &Author),
 ) -> Result<()> {
     if registry.contribution(branch)?.is_some_and(|known| known.commit == there) {
         return Ok(());
     }
     if upstream.is_ours(remote, &format!("refs/heads/{branch}"), there, main, author)? {
+        context.ui.say(&format!("note: the branch {branch} waits from another machine of yours, and is replaced; it was at {there}"));
         return Ok(());
     }
     let message = format!("the branch {branch} is there already, with changes that are not from here");

@@ -1,5 +1,7 @@
 //! Who contributes: the owner, what the registry knows of it, and whose name stands on the commit.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use crate::context::Context;
@@ -38,15 +40,15 @@ pub(super) fn publisher(registry: &Registry, file: &WorkspaceFile, owner: &Name)
     Err(Failure::new(Code::MissingAnswers, message).hint(format!("write into forum.toml:\n       {}", example.join("\n       "))).into())
 }
 
-/// Whose name stands on the commit.
+/// Whose name stands on the commit. A person is whom git knows in the repository of `directory`.
 ///
 /// # Errors
 /// [`Code::MissingAnswers`] for a person whom git does not know.
-pub(super) fn author(context: &Context, file: &WorkspaceFile, publisher: &Publisher) -> Result<Author> {
+pub(super) fn author(context: &Context, directory: &Path, file: &WorkspaceFile, publisher: &Publisher) -> Result<Author> {
     match file.author {
         AuthorKind::Role => role(context, file, publisher),
         AuthorKind::Person => {
-            let (name, email) = Local::identity(&git(&context.store)?, &context.directory)?;
+            let (name, email) = Local::identity(&git(&context.store)?, directory)?;
             Ok(Author { name, email })
         }
     }

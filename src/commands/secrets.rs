@@ -2,11 +2,13 @@
 //!
 //! They are written down nowhere else. In a component that was not changed here, the lengths between them (`pieces` of
 //! the lock) tell where they stand; what is read is believed only if the files, written with it, are those that lie there.
+//! That no other file was changed is what [`State::Clean`] says.
 
 use anyhow::Result;
 
-use super::prepared::{Place, Prepared};
-use crate::model::content::ContentFile;
+use super::prepared::Prepared;
+use crate::model::content::bytes_of;
+use crate::model::index::VersionRecord;
 use crate::model::lockfile::LockEntry;
 use crate::model::manifest::Manifest;
 use crate::model::path::RelPath;
@@ -14,31 +16,43 @@ use crate::model::resolve::Catalog as _;
 use crate::model::variables::{Answer, Answers};
 use crate::model::written::normalise;
 use crate::store::registry::Registry;
-use crate::store::workspace::{State, Workspace};
+#[cfg(doc)]
+use crate::store::workspace::State;
+use crate::store::workspace::Workspace;
 
-/// What was fetched, with the secrets in it.
-pub(super) struct Known {
-    pub(super) secrets: Answers,
-    pub(super) files: Vec<ContentFile>,
-}
-
-/// The secrets of a component that lies here as it was fetched; `None` where they cannot be told from what is around them.
-pub(super) fn known(workspace: &Workspace, registry: &Registry, entry: &LockEntry) -> Result<Option<Known>> {
-    if entry.pieces.is_empty() || workspace.state(entry)? != State::Clean {
+/// The secrets of a component that lies here as it was fetched: its state must be [`State::Clean`]. `None` where they
+/// cannot be told from what is around them.
+pub(super) fn known(workspace: &Workspace, registry: &Registry, entry: &LockEntry) -> Result<Option<Answers>> {
+    if entry.pieces.is_empty() {
         return Ok(None);
     }
     let index = registry.index(&entry.id)?;
-    let Some(record) = index.as_ref().and_then(|index| index.record(&entry.version)) else { return Ok(None) };
+    let record = index.as_ref().and_then(|index| index.record(&entry.version));
+    let same = |record: &&VersionRecord| record.tree == entry.tree && record.checksum == entry.checksum;
+    let Some(record) = record.filter(same) else { return Ok(None) };
     let mut prepared = Prepared::fetched(registry, entry, record)?;
-    let manifest = &prepared.manifest;
+    let Some(secrets) = read_back(workspace, entry, &prepared.manifest)? else { return Ok(None) };
+    prepared.answers.extend(secrets.clone());
+    let Ok(files) = prepared.files(&entry.id) else { return Ok(None) };
+    for path in entry.pieces.keys() {
+        let lies = workspace.read_whole(&entry.path.join(path)?)?;
+        let written = bytes_of(&files, path.as_str());
+        if lies.as_deref().map(normalise) != written.map(normalise) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(secrets))
+}
+
+/// What stands where secrets stand, in a component whose state is [`State::Clean`]. It is to be believed only if the
+/// files, written with it, are those that lie there.
+pub(super) fn read_back(workspace: &Workspace, entry: &LockEntry, manifest: &Manifest) -> Result<Option<Answers>> {
     let mut secrets = Answers::new();
     for (name, _) in manifest.variables.iter().filter(|(_, variable)| variable.is_secret()) {
         let Some(answer) = stands(workspace, entry, manifest, name)? else { return Ok(None) };
         secrets.insert(name.clone(), answer);
     }
-    prepared.answers.extend(secrets.clone());
-    let Ok((_, files)) = prepared.write(&entry.id, record, Place::of(entry)) else { return Ok(None) };
-    Ok(workspace.holds(&entry.path, &files)?.then_some(Known { secrets, files }))
+    Ok(Some(secrets))
 }
 
 /// What stands in a file where one secret alone stands, once or several times.

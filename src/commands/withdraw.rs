@@ -173,5 +173,5 @@ fn propose(
     let (known, _) = publisher(registry, file, &owner)?;
     let mut change = Change::new();
     change.insert(format!("index/{id}.toml").parse()?, Piece::File(document.render().into_bytes()));
-    Ok(Decision::Propose(Proposal { change, author: author(context, file, &known)?, message: message.to_owned() }))
+    Ok(Decision::Propose(Proposal { change, author: author(context, &context.directory, file, &known)?, message: message.to_owned() }))
 }

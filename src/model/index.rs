@@ -235,6 +235,8 @@ impl From<IndexError> for Failure {
 /// The file as it is written.
 #[derive(Deserialize)]
 struct RawIndex {
+    #[serde(default)]
+    format: Option<toml::Value>,
     id: String,
     #[serde(default)]
     card: Card,
@@ -321,9 +323,15 @@ impl IndexFile {
     pub fn parse(path: &str, bytes: &[u8], expected: &ComponentId) -> Result<Self, IndexError> {
         let invalid = |rule: String| IndexError::Invalid(Failure::new(Code::InvalidRegistry, format!("{path} {rule}")));
         let text = text_of(bytes).map_err(invalid)?;
-        // The probe comes first: a newer file is to be called newer, whatever else it holds.
-        let probe: Probe = toml::from_str(text).map_err(|error| invalid(explain_toml(text, &error)))?;
-        match format_of(&probe) {
+        // A newer file is to be called newer, whatever else it holds: what is no file of ours is looked at once more.
+        let (format, raw) = match toml::from_str::<RawIndex>(text) {
+            Ok(mut raw) => (raw.format.take(), Ok(raw)),
+            Err(error) => {
+                let probe: Probe = toml::from_str(text).map_err(|error| invalid(explain_toml(text, &error)))?;
+                (probe.format, Err(error))
+            }
+        };
+        match format_of(&Probe { format }) {
             Format::Ours => {}
             Format::Newer(rule) => {
                 let failure = Failure::new(Code::InvalidRegistry, format!("{path} {rule}")).hint("update forum to read this component");
@@ -331,7 +339,7 @@ impl IndexFile {
             }
             Format::Invalid => return Err(invalid(format!("must have `format = {FORMAT}`"))),
         }
-        let raw: RawIndex = toml::from_str(text).map_err(|error| invalid(explain_toml(text, &error)))?;
+        let raw = raw.map_err(|error| invalid(explain_toml(text, &error)))?;
         Self::from_raw(raw, expected).map_err(invalid)
     }
 

@@ -63,8 +63,10 @@ pub struct Obstacle {
 pub enum Trouble {
     /// Its name, which not every platform takes.
     Name,
-    /// What lies there: a link, a submodule, a pipe.
+    /// What lies there: a link, a pipe.
     Kind,
+    /// What lies there is a Git repository of its own, as a submodule is.
+    Repository,
 }
 
 /// What a client would find of a version.

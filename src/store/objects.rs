@@ -3,10 +3,12 @@
 //! libgit2 1.9 reads on for ever in an object that lies in a file of its own and was cut off there, as a power cut does
 //! it. So such files are read here; what lies in packs, libgit2 reads.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use git2::{Error, ErrorClass, ErrorCode, ObjectType, Odb, Oid, Repository};
 use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_zlib_with_limit};
@@ -121,12 +123,26 @@ impl Loose {
     }
 }
 
+thread_local! {
+    /// Whether a panic of this thread is expected, and not worth a word.
+    static EXPECTED: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Of an object of no known type git2 0.21 panics (`ObjectType::from_raw`).
 fn header_in_pack(odb: &Odb<'_>, oid: Oid) -> Result<(usize, ObjectType), Error> {
-    let hook = take_hook();
-    set_hook(Box::new(|_| ()));
+    static ONCE: Once = Once::new();
+    // The hook is the whole program's, and other threads read objects, too.
+    ONCE.call_once(|| {
+        let hook = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !EXPECTED.get() {
+                hook(panic);
+            }
+        }));
+    });
+    EXPECTED.set(true);
     let read = catch_unwind(AssertUnwindSafe(|| odb.read_header(oid)));
-    set_hook(hook);
+    EXPECTED.set(false);
     read.unwrap_or_else(|_| Err(damaged("it has no known type")))
 }
 

@@ -3,16 +3,19 @@
 //! What git calls unchanged is the blob of the last commit, so that line ends and filters of a checkout make no
 //! difference; what is changed or untracked is its bytes on the disk, and is named. Ignored files do not exist. Outside
 //! of a repository the walk of the `ignore` crate gives the same. Links are not followed, and nothing is written.
+//!
+//! All that is asked of the repository goes through the user's own git: it reads objects and references in every form that
+//! it can write, SHA-256 and reftables too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use git2::{ObjectType, Repository};
+use git2::Repository;
 
 use super::fs::dir::{Dir, Kind};
-use super::transport::local::{Change, Local};
+use super::transport::local::{Change, Local, MAX_BLOB};
 use super::transport::system::Git;
 use super::workspace::root_of;
 use crate::error::{Code, Failure};
@@ -47,9 +50,6 @@ pub struct Snapshot {
     pub source_note: Option<String>,
 }
 
-/// What a submodule is called, and a repository that git does not track.
-const REPOSITORIES: [&str; 2] = ["is a submodule", "is a Git repository of its own"];
-
 /// Tells from what a directory holds what of it the component leaves out.
 pub type LeavesOut<'a> = &'a dyn Fn(&[ContentFile], &[Obstacle]) -> Result<Globs>;
 
@@ -58,10 +58,18 @@ type Origins = BTreeMap<Vec<u8>, Origin>;
 
 /// Where the bytes of a file come from.
 enum Origin {
-    Blob(git2::Oid, FileMode),
+    /// A file of the last commit: the id of its content, its bytes, its mode.
+    Blob(String, u64, FileMode),
+    /// The disk; whether git holds it to be executable, where git says so.
     Disk(Option<bool>),
-    Never(&'static str),
+    /// It cannot be published.
+    Never(Trouble, &'static str),
 }
+
+const LINK: Origin = Origin::Never(Trouble::Kind, "is a symbolic link");
+const SUBMODULE: Origin = Origin::Never(Trouble::Repository, "is a submodule");
+/// A directory that git calls untracked as a whole.
+const REPOSITORY: Origin = Origin::Never(Trouble::Repository, "is a Git repository of its own");
 
 /// Takes the snapshot of `directory`. Without git, a directory in a repository is refused rather than misread.
 ///
@@ -70,24 +78,24 @@ enum Origin {
 pub fn take(directory: &Path, git: Option<&Git>, leaves_out: LeavesOut<'_>) -> Result<Snapshot> {
     let dir = Dir::open(directory)?;
     let local = git.map(|git| Local::find(git, directory)).transpose()?.flatten();
-    let open = |local: &Local| Repository::open(&local.top).with_context(|| format!("reading the repository {}", local.top.display()));
-    let repository = local.as_ref().map(open).transpose()?;
-    if git.is_none() && Repository::discover(directory).is_ok() {
+    if git.is_none() && Repository::discover_path(directory, [] as [&Path; 0]).is_ok() {
         let failure =
             Failure::new(Code::Usage, format!("{} lies in a Git repository, and git 2.36 or newer is not there", directory.display()));
         return Err(failure.hint("install git, and leave FORUM_GIT unset").into());
     }
     let head = local.as_ref().map(Local::head).transpose()?.flatten();
     let mut snapshot = Snapshot::default();
-    let origins = match local.as_ref().zip(repository.as_ref()) {
-        Some((local, repository)) => committed(local, repository, head.as_deref(), &mut snapshot)?,
+    let mut origins = match &local {
+        Some(local) => committed(local, head.as_deref(), &mut snapshot)?,
         None => found(directory)?,
     };
     if origins.len() > MOST_FILES {
         fail!(Code::UnsafeContent, "{} holds more than {MOST_FILES} files", directory.display());
     }
-    for (path, origin) in origins.into_iter().filter(|(path, _)| !is_ours(path)) {
-        match read(&dir, repository.as_ref(), &path, &origin)? {
+    origins.retain(|path, _| !is_ours(path));
+    let contents = local.as_ref().map(|local| contents(local, &origins)).transpose()?.unwrap_or_default();
+    for (path, origin) in origins {
+        match read(&dir, &contents, &path, &origin)? {
             Ok(file) => snapshot.files.push(file),
             Err((trouble, why)) => snapshot.obstacles.push(Obstacle { path: shown(&path), trouble, why }),
         }
@@ -103,8 +111,7 @@ pub fn take(directory: &Path, git: Option<&Git>, leaves_out: LeavesOut<'_>) -> R
 impl Snapshot {
     /// Drops what the component leaves out, of what is not committed too: it is never published.
     fn leave_out(&mut self, excluded: &Globs) {
-        let is_repository = |one: &Obstacle| REPOSITORIES.contains(&one.why.as_str());
-        let fits = |one: &Obstacle| excluded.fit(&one.path) || (is_repository(one) && excluded.fit_all_below(&one.path));
+        let fits = |one: &Obstacle| excluded.fit(&one.path) || (one.trouble == Trouble::Repository && excluded.fit_all_below(&one.path));
         let gone: BTreeSet<_> = self.obstacles.iter().filter(|one| fits(one)).map(|one| one.path.clone()).collect();
         self.files.retain(|file| !excluded.fit(file.path.as_str()));
         self.obstacles.retain(|one| !gone.contains(&one.path));
@@ -127,52 +134,62 @@ fn shown(path: &[u8]) -> String {
     text
 }
 
+/// What the last commit holds of the files that come from it.
+fn contents(local: &Local, origins: &Origins) -> Result<BTreeMap<String, Vec<u8>>> {
+    local.contents(origins.values().filter_map(|origin| match origin {
+        Origin::Blob(object, size, _) if *size <= MAX_BLOB => Some((object.as_str(), *size)),
+        _ => None,
+    }))
+}
+
 /// Reads one file, or says why it cannot be published.
-fn read(dir: &Dir, repository: Option<&Repository>, path: &[u8], origin: &Origin) -> Result<Result<ContentFile, (Trouble, String)>> {
-    let Ok(path) = std::str::from_utf8(path) else { return Ok(Err((Trouble::Name, "is not UTF-8".to_owned()))) };
-    if let Origin::Never(why) = origin {
-        return Ok(Err((Trouble::Kind, (*why).to_owned())));
-    }
-    let checked: RelPath = match path.parse() {
-        Ok(checked) => checked,
-        Err(error) => return Ok(Err((Trouble::Name, error.rule().to_owned()))),
-    };
-    match (origin, repository) {
-        (Origin::Blob(oid, mode), Some(repository)) => {
-            let blob = repository.find_blob(*oid).with_context(|| format!("reading {path} from the last commit"))?;
-            Ok(Ok(ContentFile { path: checked, mode: *mode, bytes: blob.content().to_vec() }))
-        }
-        (Origin::Disk(executable), _) => match dir.kind_below(&checked)? {
-            Some(Kind::File { executable: on_disk, .. }) => {
-                let bytes = dir.read(&checked, MAX_FILE)?.unwrap_or_default();
-                let mode = if executable.unwrap_or(on_disk) { FileMode::Executable } else { FileMode::Regular };
-                Ok(Ok(ContentFile { path: checked, mode, bytes }))
-            }
-            Some(Kind::Link) => Ok(Err((Trouble::Kind, "is a symbolic link".to_owned()))),
-            _ => Ok(Err((Trouble::Kind, "is neither a file nor a directory".to_owned()))),
+fn read(dir: &Dir, contents: &BTreeMap<String, Vec<u8>>, path: &[u8], origin: &Origin) -> Result<Result<ContentFile, (Trouble, String)>> {
+    let Ok(name) = std::str::from_utf8(path) else { return Ok(Err((Trouble::Name, "is not UTF-8".to_owned()))) };
+    let kind = |why: &str| Ok(Err((Trouble::Kind, why.to_owned())));
+    let file = |path, mode, bytes| Ok(Ok(ContentFile { path, mode, bytes }));
+    match (origin, name.parse::<RelPath>()) {
+        (Origin::Never(trouble, why), _) => Ok(Err((*trouble, (*why).to_owned()))),
+        (_, Err(error)) => Ok(Err((Trouble::Name, error.rule().to_owned()))),
+        (Origin::Blob(_, size, _), _) if *size > MAX_BLOB => kind(&format!("has {size} bytes, more than forum reads of a commit")),
+        (Origin::Blob(object, _, mode), Ok(path)) => match contents.get(object) {
+            Some(bytes) => file(path, *mode, bytes.clone()),
+            None => fail!(Code::Io, "git did not give {path} of the last commit ({object})"),
         },
-        _ => fail!(Code::Internal, "{path} has no origin"),
+        (Origin::Disk(executable), Ok(path)) => match dir.kind_below(&path)? {
+            Some(Kind::File { executable: on_disk, .. }) => {
+                let mode = if executable.unwrap_or(on_disk) { FileMode::Executable } else { FileMode::Regular };
+                let bytes = dir.read(&path, MAX_FILE)?.unwrap_or_default();
+                file(path, mode, bytes)
+            }
+            Some(Kind::Link) => kind("is a symbolic link"),
+            _ => kind("is neither a file nor a directory"),
+        },
     }
 }
 
 /// In a repository: the last commit, and on top of it what git calls changed.
-fn committed(local: &Local, repository: &Repository, head: Option<&str>, snapshot: &mut Snapshot) -> Result<Origins> {
-    let mut origins = Origins::new();
-    if let Some(head) = head {
-        blobs(repository, head, &local.prefix, &mut origins)?;
-    }
+fn committed(local: &Local, head: Option<&str>, snapshot: &mut Snapshot) -> Result<Origins> {
     let below = |path: &[u8]| match local.prefix.as_bytes() {
         b"" => Some(path.to_owned()),
         prefix => path.strip_prefix(prefix)?.strip_prefix(b"/").map(<[u8]>::to_owned),
     };
+    let mut origins = Origins::new();
+    for file in head.map(|head| local.tracked(head)).transpose()?.unwrap_or_default() {
+        let origin = match file.mode.as_str() {
+            "100755" => Origin::Blob(file.object, file.size, FileMode::Executable),
+            "120000" => LINK,
+            "160000" => SUBMODULE,
+            _ => Origin::Blob(file.object, file.size, FileMode::Regular),
+        };
+        origins.extend(below(&file.path).map(|path| (path, origin)));
+    }
     for (path, change) in local.changes()? {
         let Some(path) = below(&path).filter(|path| !path.is_empty()) else { continue };
         let (word, origin) = match change {
             Change::Deleted => ("deleted", None),
-            Change::Unmerged => ("unmerged", Some(Origin::Never("is in the middle of a merge"))),
-            Change::Submodule => ("modified", Some(Origin::Never(REPOSITORIES[0]))),
-            // A directory that git calls untracked as a whole is a repository of its own.
-            Change::Untracked if path.ends_with(b"/") => ("untracked", Some(Origin::Never(REPOSITORIES[1]))),
+            Change::Unmerged => ("unmerged", Some(Origin::Never(Trouble::Kind, "is in the middle of a merge"))),
+            Change::Submodule => ("modified", Some(SUBMODULE)),
+            Change::Untracked if path.ends_with(b"/") => ("untracked", Some(REPOSITORY)),
             Change::Untracked => ("untracked", Some(Origin::Disk(None))),
             Change::Modified { executable } => ("modified", Some(Origin::Disk(Some(executable)))),
         };
@@ -185,37 +202,6 @@ fn committed(local: &Local, repository: &Repository, head: Option<&str>, snapsho
         }
     }
     Ok(origins)
-}
-
-/// The files of a commit below a prefix.
-fn blobs(repository: &Repository, head: &str, prefix: &str, origins: &mut Origins) -> Result<()> {
-    let root = repository.find_commit(head.parse()?)?.tree()?;
-    let tree = if prefix.is_empty() {
-        root
-    } else {
-        match root.get_path(Path::new(prefix)) {
-            Ok(entry) if entry.kind() == Some(ObjectType::Tree) => repository.find_tree(entry.id())?,
-            _ => return Ok(()),
-        }
-    };
-    let mut open = vec![(Vec::new(), tree)];
-    while let Some((above, tree)) = open.pop() {
-        for entry in &tree {
-            let path = [above.as_slice(), entry.name_bytes()].concat();
-            let origin = match entry.filemode() {
-                0o040_000 => {
-                    open.push(([path.as_slice(), b"/"].concat(), repository.find_tree(entry.id())?));
-                    continue;
-                }
-                0o100_755 => Origin::Blob(entry.id(), FileMode::Executable),
-                0o120_000 => Origin::Never("is a symbolic link"),
-                0o160_000 => Origin::Never(REPOSITORIES[0]),
-                _ => Origin::Blob(entry.id(), FileMode::Regular),
-            };
-            origins.insert(path, origin);
-        }
-    }
-    Ok(())
 }
 
 /// Where the owner made it, without credentials; only what is committed, and only where others could reach it.
@@ -262,8 +248,8 @@ fn found(directory: &Path) -> Result<Origins> {
         let origin = match entry.file_type() {
             Some(kind) if kind.is_dir() => continue,
             Some(kind) if kind.is_file() => Origin::Disk(None),
-            Some(kind) if kind.is_symlink() => Origin::Never("is a symbolic link"),
-            _ => Origin::Never("is neither a file nor a directory"),
+            Some(kind) if kind.is_symlink() => LINK,
+            _ => Origin::Never(Trouble::Kind, "is neither a file nor a directory"),
         };
         origins.insert(parts.join(&b'/'), origin);
         if origins.len() > MOST_FILES {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::fixtures::{BYTES, PUPIL, ready};
-use crate::support::{same_files, snapshot, unchanged};
+use crate::support::{git_command, same_files, skipped, snapshot, unchanged};
 
 #[test]
 fn bare_file_url_checkout_bundle() {
@@ -123,6 +123,26 @@ fn sha256_repositories_are_refused_by_name() {
     let run = sandbox.fetch(&ws, &[PUPIL, "--registry", other.to_str().unwrap()]);
     assert!(run.code == Some(1) || run.code == Some(6), "{run}");
     assert!(run.both().to_lowercase().contains("sha-256") || run.both().contains("sha256"), "{run}");
+}
+
+#[test]
+fn a_registry_with_a_reftable_is_refused_by_name() {
+    let (sandbox, small, ws) = ready();
+    let other = sandbox.path("reftable.git");
+    let mut clone = git_command();
+    clone.args(["clone", "-q", "--bare", "--ref-format=reftable"]).arg(&small.registry.path).arg(&other);
+    if !clone.output().unwrap().status.success() {
+        return skipped("this git knows no reftable");
+    }
+    let other = other.to_str().unwrap();
+    for args in [&["fetch", PUPIL, "--registry", other, "--json"][..], &["registry", "check", other, "--json"]] {
+        let error = sandbox.run(&ws, args).fails(1, "invalid-registry");
+        assert!(error.contains("reftable") && error.contains("git clone --ref-format=files"), "{error}");
+    }
+    // What the hint says to type.
+    let files = sandbox.path("files.git");
+    crate::support::git(&["clone", "-q", "--bare", "--ref-format=files", other, files.to_str().unwrap()]);
+    sandbox.fetch(&sandbox.directory("new"), &[PUPIL, "--registry", files.to_str().unwrap()]).ok();
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! `forum publish`, `adopt`, `registry yank` and `deprecate`, black-box against real repositories.
+//! `forum publish`, black-box against real repositories.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::fixtures::readme;
-use crate::support::registry::{Registry, Version};
+use crate::support::registry::Registry;
 use crate::support::sandbox::{Outcome, Sandbox};
 use crate::support::server::{Http, Options};
 #[cfg(unix)]
@@ -115,6 +115,11 @@ pub(crate) fn published(world: &World, branch: &str, id: &str) -> Files {
         (path.to_owned(), (mode == "100755", output(command, b"")))
     };
     list.split('\0').filter(|entry| !entry.is_empty()).map(row).collect()
+}
+
+/// A file of a branch, as TOML.
+pub(crate) fn record(world: &World, branch: &str, path: &str) -> toml::Table {
+    toml::from_str(&world.registry.git(&["show", &format!("refs/heads/{branch}:{path}")])).unwrap()
 }
 
 #[test]
@@ -302,7 +307,8 @@ fn a_branch_that_somebody_else_changed_is_left_alone() {
     world.registry.git(&["update-ref", &format!("refs/heads/{branch}"), &tip]);
     fs::remove_dir_all(world.sandbox.path("state")).unwrap();
     world.registry.publish("goteborg/between", "1.0.0", readme("1.0.0"));
-    world.publish(&[]).ok();
+    let run = world.publish(&[]).ok();
+    assert!(run.stderr.contains("another machine of yours") && run.stderr.contains(&tip), "{run}");
     assert_eq!(published(&world, &branch, ID)["more.txt"].1, b"more\n");
     let parent = world.registry.git(&["rev-parse", &format!("{branch}^")]);
     assert_eq!(parent, world.registry.head(), "made anew on the newest main");
@@ -401,63 +407,6 @@ fn links_and_odd_names_are_findings() {
     let run = world.publish(&[]).exits(3);
     assert!(run.stdout.contains("aux.md") && (cfg!(windows) || run.stdout.contains("link.txt")), "{run}");
     assert!(world.branches().is_empty());
-}
-
-pub(crate) fn record(world: &World, branch: &str, path: &str) -> toml::Table {
-    toml::from_str(&world.registry.git(&["show", &format!("refs/heads/{branch}:{path}")])).unwrap()
-}
-
-#[test]
-fn an_adoption_is_one_record() {
-    let mut world = World::new();
-    let branch = "adopt/sundsvall/inera-plain";
-    let run = world.run(&["adopt", "plain", "--status", "production", "--hours-saved", "80", "--json"]).ok();
-    assert_eq!((run.json()["branch"].as_str(), run.json()["version"].as_str()), (Some(branch), Some("1.0.0")), "{run}");
-    assert_eq!(world.registry.git(&["diff", "--name-only", "main", branch]), "adoptions/inera/plain/sundsvall.toml");
-    let doc = record(&world, branch, "adoptions/inera/plain/sundsvall.toml");
-    assert_eq!(
-        (doc["status"].as_str(), doc["hours-saved"].as_integer(), doc["since"].as_str()),
-        (Some("production"), Some(80), Some("2026-03-01"))
-    );
-    world.merge(branch);
-    let run = world.run(&["adopt", "plain", "--status", "production", "--json"]).ok();
-    assert_eq!(run.json()["already_published"], true, "{run}");
-    world.run(&["adopt", "plain", "--status", "retired", "--since", "2025-03-01"]).ok();
-    assert_eq!(record(&world, branch, "adoptions/inera/plain/sundsvall.toml")["until"].as_str(), Some("2025-11-24"));
-    world.run(&["adopt", "inera/nowhere", "--status", "pilot", "--json"]).fails(1, "not-found");
-    world.run(&["adopt", "plain", "--status", "used", "--json"]).fails(2, "usage");
-    world.run(&["adopt", "plain", "--hours-saved", "-1", "--json"]).fails(2, "usage");
-}
-
-#[test]
-fn a_yank_and_its_undoing_and_a_deprecation() {
-    let mut world = World::new();
-    world.registry.publish_version(Version::new(ID, "0.9.0", component("0.9.0", "", &[])).meta("title", "Old"));
-    world.registry.publish_version(Version::new(ID, "1.0.0", component("1.0.0", "", &[])).meta("title", "New"));
-    let before = table_of(&world.registry, ID);
-    world.run(&["registry", "yank", &format!("{ID}@1.0.0"), "--reason", "wrong mapping", "--json"]).ok();
-    let branch = format!("yank/{ID}-1.0.0");
-    let index = record(&world, &branch, &format!("index/{ID}.toml"));
-    assert_eq!(index["version"], before["version"]);
-    assert_eq!(index["yanked"]["1.0.0"]["reason"].as_str(), Some("wrong mapping"));
-    assert_eq!(index["card"]["version"].as_str(), Some("0.9.0"), "the card describes what can be had");
-    world.merge(&branch);
-    let run = world.run(&["registry", "yank", &format!("{ID}@1.0.0"), "--reason", "wrong mapping", "--json"]).ok();
-    assert_eq!(run.json()["already_published"], true, "{run}");
-    world.run(&["registry", "yank", &format!("{ID}@1.0.0"), "--undo"]).ok();
-    let index = record(&world, &branch, &format!("index/{ID}.toml"));
-    assert!(index.get("yanked").is_none() && index["card"]["version"].as_str() == Some("1.0.0"), "{index}");
-    world.run(&["registry", "yank", &format!("{ID}@9.9.9"), "--reason", "x", "--json"]).fails(1, "not-found");
-    world.run(&["registry", "yank", ID, "--reason", "x", "--json"]).fails(2, "usage");
-    world.run(&["registry", "yank", &format!("{ID}@1.0.0"), "--json"]).fails(2, "usage");
-    world.run(&["registry", "deprecate", ID, "--reason", "old", "--replaced-by", "inera/plain"]).ok();
-    let index = record(&world, &format!("deprecate/{ID}"), &format!("index/{ID}.toml"));
-    assert_eq!(index["deprecated"]["replaced-by"].as_str(), Some("inera/plain"));
-    world.run(&["registry", "deprecate", ID, "--reason", "old", "--replaced-by", "inera/nowhere", "--json"]).fails(1, "not-found");
-}
-
-fn table_of(registry: &Registry, id: &str) -> toml::Table {
-    toml::from_str(std::str::from_utf8(&registry.read(&format!("index/{id}.toml")).unwrap()).unwrap()).unwrap()
 }
 
 #[test]

@@ -60,6 +60,48 @@ fn judged(make: impl FnOnce(&mut Registry, &Published)) -> (Outcome, Vec<String>
 }
 
 #[test]
+fn one_thing_is_withdrawn_at_a_time() {
+    let yank = |registry: &mut Registry, version: &str| registry.yank(ID, version, "Wrong mapping");
+    let deprecate = |registry: &mut Registry| registry.deprecate(ID, "Nobody looks after it", "");
+    assert_eq!(judged(|registry, _| yank(registry, "1.0.0")).1, [""; 0]);
+    assert_eq!(judged(|registry, _| deprecate(registry)).1, [""; 0]);
+    let both = judged(|registry, _| {
+        yank(registry, "1.0.0");
+        deprecate(registry);
+    });
+    assert_eq!(both.1, ["one-change"]);
+    let two = judged(|registry, _| ["1.0.0", "1.1.0"].iter().for_each(|version| yank(registry, version)));
+    assert!(two.1.contains(&"one-change".to_owned()) && two.0.stdout.contains("the yank of 1.0.0, the yank of 1.1.0"), "{}", two.0);
+}
+
+#[test]
+fn many_components_are_told_in_their_order() {
+    let (sandbox, mut registry) = empty();
+    let ids: Vec<_> = (10..90).map(|number| format!("sundsvall/part-{number}")).collect();
+    registry.batch(|registry| {
+        for id in &ids {
+            let checksum = Some(format!("sha256:{}", "0".repeat(64)));
+            registry.publish_version(Version { checksum, ..Version::new(id, "1.0.0", content(&format!("{id} 9503121270\n"))) });
+        }
+    });
+    let first = findings(&check(&sandbox, &registry.path, &[]).exits(3));
+    let of = |rule: &str| first.iter().filter(|one| one["rule"] == rule).map(|one| one["path"].as_str().unwrap()).collect::<Vec<_>>();
+    assert_eq!(of("digests"), ids.iter().map(|id| format!("index/{id}.toml")).collect::<Vec<_>>());
+    assert_eq!(of("possible-identity-number"), ids.iter().map(|id| format!("components/{id}/data.txt")).collect::<Vec<_>>());
+    for place in [registry.path.clone(), registry.plain(&sandbox.path("plain"))] {
+        assert_eq!(findings(&check(&sandbox, &place, &[]).exits(3)), first);
+    }
+    // One that cannot be read at all is named as if it were alone.
+    let large = "#".repeat((16 << 20) + 1);
+    registry.write(&format!("index/{}.toml", ids[70]), large.as_bytes());
+    registry.write(&format!("index/{}.toml", ids[3]), large.as_bytes());
+    for _ in 0..3 {
+        let error = check(&sandbox, &registry.path, &[]).fails(1, "invalid-registry");
+        assert!(error.contains(&ids[3]), "{error}");
+    }
+}
+
+#[test]
 fn a_whole_registry_is_clean_wherever_it_lies() {
     let (sandbox, mut registry, _) = ready();
     registry.adopt("inera/plain", "sundsvall", "1.0.0", "production");

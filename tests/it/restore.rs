@@ -67,6 +67,21 @@ fn what_is_kept_of_a_workspace_that_was_moved_is_found_by_a_person() {
 }
 
 #[test]
+fn an_update_that_waits_is_taken_back_where_the_workspace_was_moved() {
+    let (sandbox, _small, ws) = ready();
+    sandbox.fetch(&ws, &[&format!("{PUPIL}@=1.1.0"), K[0], K[1]]).ok();
+    let wishes = fs::read_to_string(ws.join("forum.toml")).unwrap();
+    fs::write(ws.join("forum.toml"), wishes.replace("=1.1.0", "^1.1")).unwrap();
+    fs::write(ws.join("components").join(PUPIL).join("README.md"), "# ours\n").unwrap();
+    let before = contents(&ws);
+    sandbox.run(&ws, &["update", PUPIL]).exits(4);
+    let moved = sandbox.path("ws/moved");
+    fs::rename(&ws, &moved).unwrap();
+    sandbox.run(&moved, &["update", PUPIL, "--abort"]).ok();
+    same_contents(&before, &moved);
+}
+
+#[test]
 fn a_record_that_cannot_be_read_is_named() {
     let (sandbox, _small, ws) = adapted();
     let kept = sandbox.run(&ws, &["remove", "pupil-system", "--json"]).ok().components()[PUPIL]["kept_as"].clone();

@@ -11,7 +11,7 @@ use toml_edit::{Document, TableLike};
 use super::Candidate;
 use super::finding::{Finding, line_of};
 use super::rules::id;
-use crate::model::content::bytes_of;
+use crate::model::content::{ContentFile, bytes_of};
 use crate::model::id::ComponentId;
 use crate::model::manifest::{MANIFEST_FILE, Manifest};
 
@@ -25,7 +25,7 @@ pub(super) struct Source<'a> {
 
 /// Reads and checks the manifest. `None` where it is no TOML.
 pub(super) fn check<'a>(candidate: &Candidate<'a>, findings: &mut Vec<Finding>) -> Option<Source<'a>> {
-    let mut source = read(candidate, findings)?;
+    let mut source = read(candidate.files, findings)?;
     let before = findings.len();
     shape::check(source.document.as_table(), source.text, findings);
     meaning::check(candidate, &source, findings);
@@ -36,8 +36,15 @@ pub(super) fn check<'a>(candidate: &Candidate<'a>, findings: &mut Vec<Finding>) 
     Some(source)
 }
 
-fn read<'a>(candidate: &Candidate<'a>, findings: &mut Vec<Finding>) -> Option<Source<'a>> {
-    let Some(bytes) = bytes_of(candidate.files, MANIFEST_FILE) else {
+/// What a client makes of the manifest; `None` where it could not use it, for which [`check`] has the findings.
+pub(super) fn of_client(files: &[ContentFile]) -> Option<Manifest> {
+    let mut unsaid = Vec::new();
+    let source = read(files, &mut unsaid)?;
+    used(&source, 0, &mut unsaid)
+}
+
+fn read<'a>(files: &'a [ContentFile], findings: &mut Vec<Finding>) -> Option<Source<'a>> {
+    let Some(bytes) = bytes_of(files, MANIFEST_FILE) else {
         let help = "forum new NAME makes one to start from";
         findings.push(Finding::new(id::MANIFEST, format!("there is no {MANIFEST_FILE}")).help(help));
         return None;

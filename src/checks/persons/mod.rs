@@ -7,7 +7,7 @@ mod numbers;
 use std::ops::Range;
 
 use self::email::Whose;
-use self::numbers::{Number, number, says_person};
+use self::numbers::{Comma, Number, number, says_person};
 use super::contents::Hit;
 use super::rules::id;
 use super::texts::{Piece, Style};
@@ -37,7 +37,11 @@ pub(super) fn digit_runs(text: &str, read: &mut dyn FnMut(Range<usize>) -> Optio
 
 /// The identity number that begins with a run of digits.
 pub(super) fn identity_number(piece: &Piece<'_>, run: &Range<usize>) -> Option<Hit> {
-    let (end, number) = number(piece.text.as_bytes(), run.start, run.end)?;
+    let bytes = piece.text.as_bytes();
+    // `name,9503121270,7` is a row of a table where the head or the key says so, and a decimal else.
+    let in_row = || run.len() == 10 && bytes.get(run.end) == Some(&b',') && stands_for_person(piece, run, &[',']);
+    let found = number(bytes, run.start, run.end, Comma::Decimal);
+    let (end, number) = found.or_else(|| in_row().then(|| number(bytes, run.start, run.end, Comma::Divides)).flatten())?;
     let range = run.start..end;
     let number = if number == Number::Possible && is_named(piece, &range) { Number::Personal } else { number };
     let (rule, message) = match number {
@@ -50,30 +54,33 @@ pub(super) fn identity_number(piece: &Piece<'_>, run: &Range<usize>) -> Option<H
 
 /// Whether a name, a word before it or the head of its column says that the number is a person's.
 fn is_named(piece: &Piece<'_>, range: &Range<usize>) -> bool {
+    let before = line_before(piece.text, range.start);
+    says_person(&before[before.ceil_char_boundary(before.len().saturating_sub(NEAR))..]) || stands_for_person(piece, range, &SIGNS)
+}
+
+/// Signs that divide the columns of a table. Of those in its head the first counts.
+const SIGNS: [char; 4] = [';', '\t', ',', '|'];
+
+/// Whether the key, or the head of the column in a table that one of `signs` divides, says that the number is a person's.
+fn stands_for_person(piece: &Piece<'_>, range: &Range<usize>, signs: &[char]) -> bool {
     if piece.name().is_some_and(says_person) {
         return true;
     }
     let text = piece.text;
     let before = line_before(text, range.start);
-    let near = (before.len().saturating_sub(NEAR)..=before.len()).find(|at| before.is_char_boundary(*at)).unwrap_or(before.len());
-    if says_person(&before[near..]) {
-        return true;
-    }
-    // A table: the head of the same column.
-    let head = memchr::memchr(b'\n', text.as_bytes()).map_or("", |end| &text[..end]);
-    let line_start = range.start - before.len();
-    if head.len() > MAX_LINE || !text[..line_start].ends_with('\n') {
+    let beginning = &text.as_bytes()[..text.len().min(MAX_LINE + 1)];
+    let head = memchr::memchr(b'\n', beginning).map_or("", |end| &text[..end]);
+    if !text[..range.start - before.len()].ends_with('\n') {
         return false;
     }
-    let sign = [';', '\t', ',', '|'].into_iter().find(|sign| head.contains(*sign));
+    let sign = SIGNS.into_iter().find(|sign| head.contains(*sign)).filter(|sign| signs.contains(sign));
     let column = sign.and_then(|sign| head.split(sign).nth(before.matches(sign).count()));
     column.is_some_and(says_person)
 }
 
 /// What stands on the same line before `at`, as far as it matters.
 fn line_before(text: &str, at: usize) -> &str {
-    let from = (at.saturating_sub(MAX_LINE)..=at).find(|from| text.is_char_boundary(*from)).unwrap_or(at);
-    let near = &text[from..at];
+    let near = &text[text.ceil_char_boundary(at.saturating_sub(MAX_LINE))..at];
     &near[near.rfind('\n').map_or(0, |end| end + 1)..]
 }
 

@@ -21,8 +21,17 @@ pub(super) enum Number {
 /// Letters that stand for the first of the last four digits until a number is given.
 const INTERIM: &[u8] = b"TRSUWXJKLMN";
 
+/// What a comma behind ten bare digits is, where another digit follows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comma {
+    /// Perhaps that of a decimal, so that the digits are none of a person.
+    Decimal,
+    /// It divides values.
+    Divides,
+}
+
 /// The number that begins with the digits from `start` to `end`, and its end.
-pub(super) fn number(bytes: &[u8], start: usize, end: usize) -> Option<(usize, Number)> {
+pub(super) fn number(bytes: &[u8], start: usize, end: usize, comma: Comma) -> Option<(usize, Number)> {
     // Nothing shorter begins a number, and nothing longer is one.
     if !matches!(end - start, 6 | 8 | 10 | 12) || !begins_alone(bytes, start) {
         return None;
@@ -45,7 +54,7 @@ pub(super) fn number(bytes: &[u8], start: usize, end: usize) -> Option<(usize, N
         }
         // Behind a sign, ten digits are rather the end of something else.
         (10, _) if start > 0 && matches!(bytes[start - 1], b'-' | b'+' | b'.') => None,
-        (10 | 12, _) if ends_alone(bytes, end, digits.len() == 12) => {
+        (10 | 12, _) if ends_alone(bytes, end, digits.len() == 12 || comma == Comma::Divides) => {
             let (date, last) = digits.split_at(digits.len() - 4);
             let judged = judge(date, last, None)?;
             let bare = digits.len() == 10 && judged == Number::Personal;
@@ -69,12 +78,12 @@ fn begins_alone(bytes: &[u8], start: usize) -> bool {
     }
 }
 
-/// Whether nothing goes on behind the digits. Where the form says much, a comma divides values; else it may be that of
-/// a decimal.
-fn ends_alone(bytes: &[u8], end: usize, telling: bool) -> bool {
+/// Whether nothing goes on behind the digits. Where the form or the place says much, a comma divides values; else it may
+/// be that of a decimal.
+fn ends_alone(bytes: &[u8], end: usize, divides: bool) -> bool {
     match bytes.get(end) {
         None => true,
-        Some(b',') if telling => true,
+        Some(b',') if divides => true,
         Some(b'-' | b'.' | b':' | b',') => !bytes.get(end + 1).is_some_and(u8::is_ascii_digit),
         Some(byte) => !byte.is_ascii_alphanumeric() && *byte != b'_',
     }
@@ -199,7 +208,7 @@ mod tests {
     fn all(text: &str) -> Vec<(String, Number)> {
         let mut found = Vec::new();
         super::super::digit_runs(text, &mut |run| {
-            let (end, number) = number(text.as_bytes(), run.start, run.end)?;
+            let (end, number) = number(text.as_bytes(), run.start, run.end, Comma::Decimal)?;
             found.push((text[run.start..end].to_owned(), number));
             Some(end)
         });

@@ -15,6 +15,7 @@ use super::rules::id;
 use super::{History, Part, answer, content, files, owner, people, placed, small, stray, version};
 use crate::model::content::bytes_of;
 use crate::model::id::{ComponentId, Name};
+use crate::model::index::Card;
 use crate::model::manifest::{MANIFEST_FILE, Manifest};
 use crate::model::registry_file::{REGISTRY_FILE, RegistryFile};
 use crate::model::registry_state::{Held, RegistryState};
@@ -203,18 +204,16 @@ impl Scene<'_> {
             if is_new {
                 index::resolves(read, record, &self.catalog, Severity::Error, findings);
                 let files = version(History::Whole, read, record, self.made.after, &self.rules, findings)?;
-                if let Some(files) = &files {
-                    index::manifest(read, record, files, findings);
-                }
-                described = if is_newest { files } else { described };
+                let said = files.and_then(|files| index::manifest(read, record, &files, findings));
+                described = if is_newest { said } else { described };
             } else if is_newest
                 && !stays
                 && let Held::Files(files) = self.made.after.version(&index.id, record, self.rules.limits)?
             {
-                described = Some(files);
+                described = bytes_of(&files, MANIFEST_FILE).and_then(Card::of_manifest);
             }
         }
-        index::card(read, index.newest().map(|newest| (newest, described.as_deref())), findings);
+        index::card(read, index.newest(), described.as_ref(), findings);
         Ok(())
     }
 
@@ -254,12 +253,16 @@ fn compared(path: &str, old: Option<&[u8]>, new: &[u8], findings: &mut Vec<Findi
     if added.len() > 1 {
         say(id::ONE_CHANGE, format!("adds {} versions at once: {}", added.len(), added.join(", ")));
     }
-    for (version, notice) in notices(&old) {
+    for (version, notice) in notices(&old, "removed") {
         match new.get("removed").and_then(|removed| removed.get(version)) {
             None => say(id::APPEND_ONLY, format!("the tombstone of {version} is gone; a removal cannot be taken back")),
             Some(now) if now != notice => say(id::APPEND_ONLY, format!("the tombstone of {version} is another than on main")),
             Some(_) => {}
         }
+    }
+    let things = withdrawn(&old, &new);
+    if things.len() > 1 {
+        say(id::ONE_CHANGE, format!("changes {} things at once: {}", things.len(), things.join(", ")));
     }
     let free: &[&str] = if added.is_empty() { &["version", "card", "yanked", "removed", "deprecated"] } else { &["version", "card"] };
     let keys: BTreeSet<_> = old.keys().chain(new.keys()).filter(|key| !free.contains(&key.as_str())).collect();
@@ -273,8 +276,23 @@ fn entries(index: &Table) -> &[Value] {
     index.get("version").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
-fn notices(index: &Table) -> impl Iterator<Item = (&String, &Value)> {
-    index.get("removed").and_then(Value::as_table).into_iter().flatten()
+fn notices<'a>(index: &'a Table, key: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    index.get(key).and_then(Value::as_table).into_iter().flatten()
+}
+
+/// What of a component is withdrawn, or given back, in words. An erasure is one thing, in however many versions the content
+/// was, and the yanks of these go with it.
+fn withdrawn(old: &Table, new: &Table) -> Vec<String> {
+    let differ = |key: &'static str| {
+        let is = move |index: &Table, version: &String| index.get(key).and_then(|notices| notices.get(version)).cloned();
+        let versions: BTreeSet<_> = notices(old, key).chain(notices(new, key)).map(|(version, _)| version.clone()).collect();
+        versions.into_iter().filter(move |version| is(old, version) != is(new, version)).collect::<BTreeSet<_>>()
+    };
+    let erased = differ("removed");
+    let mut things: Vec<_> = differ("yanked").difference(&erased).map(|version| format!("the yank of {version}")).collect();
+    things.extend((!erased.is_empty()).then(|| "the erasure".to_owned()));
+    things.extend((old.get("deprecated") != new.get("deprecated")).then(|| "the deprecation".to_owned()));
+    things
 }
 
 /// The keys in which two entries differ.
@@ -309,6 +327,11 @@ mod tests {
         assert_eq!(rules(&OLD.replace("reason = \"x\"", "reason = \"y\"")), ["append-only"]);
         assert_eq!(rules(&format!("{OLD}[yanked.\"1.1.0\"]\nreason = \"x\"\n")), [""; 0], "a yank alone");
         assert_eq!(rules(&format!("{more}[yanked.\"1.1.0\"]\nreason = \"x\"\n")), ["one-change"]);
+        let (yank, removal) = ("[yanked.\"1.1.0\"]\nreason = \"x\"\n", "[removed.\"1.1.0\"]\nreason = \"x\"\n");
+        assert_eq!(rules(&format!("{OLD}{yank}{}", yank.replace("1.1.0", "1.0.0"))), ["one-change"], "two yanks");
+        assert_eq!(rules(&format!("{OLD}{yank}[deprecated]\nreason = \"x\"\n")), ["one-change"], "a yank and a deprecation");
+        assert_eq!(rules(&format!("{OLD}[deprecated]\nreason = \"x\"\n")), [""; 0], "a deprecation alone");
+        assert_eq!(rules(&format!("{OLD}{removal}{yank}")), [""; 0], "a version that was yanked is erased");
         assert_eq!(rules(&more.replace("later = 1\n", "later = 2\n")), ["one-change"]);
         assert_eq!(rules(&format!("{more}{}", MORE.replace("1.2.0", "1.3.0"))), ["one-change"]);
         assert_eq!(compared("x", None, MORE.as_bytes(), &mut Vec::new()), ["1.2.0"]);

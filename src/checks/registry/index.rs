@@ -176,26 +176,27 @@ pub(super) fn resolves(read: &Read<'_>, record: &VersionRecord, catalog: &Indexe
     }
 }
 
-/// Holds a version's entry against the files that it stands for.
-pub(super) fn manifest(read: &Read<'_>, record: &VersionRecord, files: &[ContentFile], findings: &mut Vec<Finding>) {
+/// Holds a version's entry against the files that it stands for, and gives what their manifest says to the card.
+pub(super) fn manifest(read: &Read<'_>, record: &VersionRecord, files: &[ContentFile], findings: &mut Vec<Finding>) -> Option<Card> {
     let component = &read.index.id;
     let mut wrong = |message: String| findings.push(read.of_version(id::INDEX_MANIFEST, record, message));
     let version = &record.version;
     let Some(bytes) = bytes_of(files, MANIFEST_FILE) else {
         wrong(format!("{component} {version} has no {MANIFEST_FILE}"));
-        return;
+        return None;
     };
+    let said = Card::of_manifest(bytes);
     let manifest = match Manifest::parse(component, version, bytes) {
         Ok(manifest) => manifest,
         Err(failure) => {
             wrong(failure.message);
-            return;
+            return said;
         }
     };
     if manifest.component.version != version.to_string() {
         wrong(format!("the entry is of {version}, its {MANIFEST_FILE} of {}", manifest.component.version.escape_debug()));
     }
-    let license = Card::of_manifest(bytes).map(|card| card.license).unwrap_or_default();
+    let license = said.as_ref().map(|card| card.license.as_str()).unwrap_or_default();
     if license != record.license {
         let (there, here) = (license.escape_debug(), record.license.escape_debug());
         wrong(format!("{version}: `license` is `{here}`, in {MANIFEST_FILE} it is `{there}`"));
@@ -203,11 +204,12 @@ pub(super) fn manifest(read: &Read<'_>, record: &VersionRecord, files: &[Content
     if manifest.dependencies != record.dependencies {
         wrong(format!("{version}: `dependencies` are not those of {MANIFEST_FILE}"));
     }
+    said
 }
 
-/// The card describes the newest version.
-pub(super) fn card(read: &Read<'_>, newest: Option<(&VersionRecord, Option<&[ContentFile]>)>, findings: &mut Vec<Finding>) {
-    let Some((record, files)) = newest else { return };
+/// The card describes the newest version, in the words of its manifest where that could be read.
+pub(super) fn card(read: &Read<'_>, newest: Option<&VersionRecord>, said: Option<&Card>, findings: &mut Vec<Finding>) {
+    let Some(record) = newest else { return };
     let mut wrong = |key: &str, message: String| {
         let place = ["card", key];
         let finding = Finding::new(id::CARD, message).at(read.file.path).line(read.file.line(&place));
@@ -223,7 +225,7 @@ pub(super) fn card(read: &Read<'_>, newest: Option<(&VersionRecord, Option<&[Con
         wrong("version", message);
         return;
     }
-    let Some(said) = files.and_then(|files| bytes_of(files, MANIFEST_FILE)).and_then(Card::of_manifest) else { return };
+    let Some(said) = said else { return };
     let texts = [
         ("title", &card.title, &said.title),
         ("summary", &card.summary, &said.summary),

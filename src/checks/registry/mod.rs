@@ -12,6 +12,9 @@ pub(super) mod rules;
 mod shape;
 
 use std::collections::BTreeSet;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use anyhow::Result;
 use semver::Version;
@@ -30,10 +33,19 @@ use crate::model::registry_file::{REGISTRY_FILE, RegistryFile};
 use crate::model::registry_state::{Directory, Held, Obstacle, RegistryState};
 use crate::model::resolve::Catalog as _;
 
+/// No more threads than this look at components at once, for each may hold the files of a version.
+const MOST_THREADS: usize = 4;
+/// For each so many components a thread is begun: of fewer it is done sooner than another state is opened.
+const FEW: usize = 16;
+/// What the rules recurse into has bounds that were made for the stack of a program's first thread.
+const STACK: usize = 8 << 20;
+
 /// A whole registry.
 pub struct Whole<'a> {
     /// What it holds.
     pub state: &'a dyn RegistryState,
+    /// Opens the same once more, for another thread.
+    pub again: &'a (dyn Fn() -> Result<Box<dyn RegistryState>> + Sync),
     /// Every file in it.
     pub paths: &'a [String],
     /// The version of this forum.
@@ -114,10 +126,43 @@ pub fn whole(registry: &Whole<'_>) -> Result<Checked> {
         }
         small(&part, path, &file, &catalog, &mut findings)?;
     }
-    for component in &components {
-        of_component(registry, component, &file, &catalog, &mut findings)?;
-    }
+    let components: Vec<_> = components.into_iter().collect();
+    findings.extend(of_components(registry, &components, &file, &catalog)?);
     Ok(answer(findings))
+}
+
+/// Looks at all components, in as many threads as help. The findings come in the order of the components.
+fn of_components(registry: &Whole<'_>, components: &[ComponentId], file: &RegistryFile, catalog: &Indexed<'_>) -> Result<Vec<Finding>> {
+    let next = AtomicUsize::new(0);
+    let (again, history) = (registry.again, registry.history);
+    let work = |catalog: &Indexed<'_>| {
+        let mut done = Vec::new();
+        let take = || Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, components.get(at)?)));
+        while let Some((at, component)) = take() {
+            let mut findings = Vec::new();
+            let looked = of_component(history, component, file, catalog, &mut findings);
+            if looked.is_err() {
+                next.store(components.len(), Ordering::Relaxed);
+            }
+            done.push((at, looked.map(|()| findings)));
+        }
+        done
+    };
+    let elsewhere = || again().map(|state| work(&Indexed::new(&*state)));
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS).min(components.len() / FEW);
+    let mut all = thread::scope(|scope| {
+        // Where the system gives no thread, the others do its work.
+        let begin = |_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, elsewhere).ok();
+        let helpers: Vec<_> = (1..threads).filter_map(begin).collect();
+        let mut all = work(catalog);
+        for helper in helpers {
+            all.extend(helper.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        }
+        anyhow::Ok(all)
+    })?;
+    all.sort_by_key(|(at, _)| *at);
+    let findings = all.into_iter().map(|(_, findings)| findings).collect::<Result<Vec<_>>>()?;
+    Ok(findings.into_iter().flatten().collect())
 }
 
 /// Each finding tells how it is mended before the merge and after.
@@ -149,7 +194,7 @@ fn small(part: &Part, path: &str, registry: &RegistryFile, catalog: &Indexed<'_>
 
 /// One component of the whole: its index, all its versions, and the files that lie there now.
 fn of_component(
-    registry: &Whole<'_>,
+    history: History,
     component: &ComponentId,
     file: &RegistryFile,
     catalog: &Indexed<'_>,
@@ -157,8 +202,8 @@ fn of_component(
 ) -> Result<()> {
     let path = index::place(component);
     let place = format!("components/{component}");
-    let tree = registry.state.tree(component)?;
-    let Some(bytes) = registry.state.read(&path)? else {
+    let tree = catalog.state.tree(component)?;
+    let Some(bytes) = catalog.state.read(&path)? else {
         findings.push(Finding::new(id::INDEX_FILE, format!("{component} has files, and no {path}")).at(place));
         return Ok(());
     };
@@ -174,23 +219,23 @@ fn of_component(
         if !read.index.yanked.contains_key(&record.version) {
             index::resolves(&read, record, catalog, Severity::Warning, findings);
         }
-        let files = version(registry.history, &read, record, catalog.state, file, findings)?;
-        if let Some(files) = &files {
-            index::manifest(&read, record, files, findings);
-        }
+        // A folder has the content that lies there, and would be read anew for each version.
+        let elsewhere = history == History::None && tree != Some(record.tree);
+        let files = if elsewhere { None } else { version(history, &read, record, catalog.state, file, findings)? };
+        let said = files.as_ref().and_then(|files| index::manifest(&read, record, files, findings));
         // The directory that lies there is read once; in a folder more may lie there than a version can hold.
-        if let Some(files) = files.as_ref().filter(|_| tree == Some(record.tree) && registry.history != History::None && !looked) {
+        if let Some(files) = files.as_ref().filter(|_| tree == Some(record.tree) && history != History::None && !looked) {
             content(component, (files, &[]), file, None, findings);
             looked = true;
         }
         if newest.is_some_and(|newest| newest.version == record.version) {
-            described = files;
+            described = said;
         }
     }
-    if !looked && let Some(Directory { files, obstacles }) = registry.state.directory(component)? {
+    if !looked && let Some(Directory { files, obstacles }) = catalog.state.directory(component)? {
         content(component, (&files, &obstacles), file, None, findings);
     }
-    index::card(&read, newest.map(|newest| (newest, described.as_deref())), findings);
+    index::card(&read, newest, described.as_ref(), findings);
     Ok(())
 }
 

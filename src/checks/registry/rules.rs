@@ -126,7 +126,7 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule {
         id: id::ONE_CHANGE,
         severity: Severity::Error,
-        what: "A contribution changes one thing: one version of one component, one record, or one yank.",
+        what: "A contribution changes one thing: one version of one component, one record, one yank, or one deprecation.",
         why: "A reviewer reads one thing, and it can be taken back alone.",
         source: "Format: contract of forum, contributions.",
         mend: "make one contribution for each",

@@ -113,7 +113,7 @@ fn bare_is_literal(piece: &Piece<'_>, name: &Range<usize>, value: &Range<usize>)
 fn name_around(text: &str, hit: Range<usize>) -> Range<usize> {
     let of_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
     let start = text[..hit.start].char_indices().rev().take(60).take_while(|(_, c)| of_name(*c)).last().map_or(hit.start, |(at, _)| at);
-    let behind = text[hit.end..].char_indices().take(40).find(|(_, c)| !of_name(*c)).map_or(text.len(), |(at, _)| hit.end + at);
+    let behind = hit.end + text[hit.end..].chars().take(40).take_while(|c| of_name(*c)).map(char::len_utf8).sum::<usize>();
     let dashes = text[start..hit.start].len() - text[start..hit.start].trim_start_matches('-').len();
     start + dashes..behind
 }
@@ -188,8 +188,7 @@ pub(super) const COMPANIONS: [&str; 16] = [
 ];
 
 fn in_connection_string(text: &str, name: &Range<usize>, value: &Range<usize>) -> bool {
-    let floor = |at: usize| (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    let around = &text[floor(name.start.saturating_sub(250))..floor((value.end + 250).min(text.len()))];
+    let around = &text[text.floor_char_boundary(name.start.saturating_sub(250))..text.floor_char_boundary(value.end + 250)];
     let around = around.to_ascii_lowercase().replace(" =", "=").replace("= ", "=");
     let begins =
         |word: &&str| around.match_indices(*word).any(|(at, _)| !around[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));

@@ -21,6 +21,10 @@ pub(super) fn value(piece: &Piece<'_>, name: &Range<usize>) -> Option<Range<usiz
         return None;
     }
     let whole = string_around(text, name);
+    let quoted = text[..whole.start].ends_with(['"', '\'', '`']);
+    if piece.style == Style::Code && !quoted {
+        return None;
+    }
     let (sign, part) = [';', ','].into_iter().find_map(|sign| {
         let part = part_around(text, &whole, name, sign);
         let begins = part != whole && text[part.start..name.start].trim().is_empty();
@@ -31,19 +35,17 @@ pub(super) fn value(piece: &Piece<'_>, name: &Range<usize>) -> Option<Range<usiz
     let value = given.trim_matches(' ');
     // In a sentence the string ends with its word.
     let value = if piece.style == Style::Prose { value.split(' ').next().unwrap_or_default() } else { value };
+    // `password = read(x)` of a program; Redis writes no blanks at all.
     let tight = text[name.end..].starts_with('=') && !given.starts_with(' ');
-    let bracket = value.contains(['(', '[', '{']);
-    let quoted = text[..whole.start].ends_with(['"', '\'', '`']);
-    let program = (bracket && !tight) || is_program(value) || (piece.style == Style::Code && !quoted);
-    (!value.is_empty() && value.len() <= MAX_VALUE && !program && (sign == ';' || tight)).then_some(start..start + value.len())
+    let literal = !is_program(value) && (tight || (sign == ';' && !value.contains(['(', '[', '{'])));
+    (literal && !value.is_empty() && value.len() <= MAX_VALUE).then_some(start..start + value.len())
 }
 
 /// The text between quotes or line ends around the name.
 fn string_around(text: &str, name: &Range<usize>) -> Range<usize> {
     let ends = |c: char| matches!(c, '\n' | '\r' | '"' | '\'' | '`');
-    let floor = |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    let first = floor(name.start.saturating_sub(REACH));
-    let last = floor(name.end + REACH);
+    let first = text.floor_char_boundary(name.start.saturating_sub(REACH));
+    let last = text.floor_char_boundary(name.end + REACH);
     let from = text[first..name.start].rfind(ends).map_or(first, |at| first + at + 1);
     let to = text[name.end..last].find(ends).map_or(last, |at| name.end + at);
     from..to

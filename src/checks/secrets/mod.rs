@@ -110,14 +110,13 @@ const BEFORE: usize = 300;
 const BEHIND: usize = 4200;
 
 fn pattern(text: &str, detector: &'static Detector, index: usize, hit: Range<usize>, looked_at: usize) -> (Option<Leak>, usize) {
-    let floor = |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    let from = floor(hit.start.saturating_sub(BEFORE).max(looked_at));
+    let from = text.floor_char_boundary(hit.start.saturating_sub(BEFORE).max(looked_at));
     if detector.judge == Judge::Address && !is_address(&text[hit.end..]) {
         return (None, hit.end);
     }
     // A secret stands on one line; only a key between dashes goes on, and its judge looks for itself.
     let line_end = memchr::memchr(b'\n', &text.as_bytes()[hit.end..]).map_or(text.len(), |length| hit.end + length);
-    let to = floor(line_end.min(hit.end + BEHIND));
+    let to = text.floor_char_boundary(line_end.min(hit.end + BEHIND));
     let Some(captures) = compiled(index).captures_at(&text[..to], from) else {
         // The line is done with, or half of what was read: what begins there may end beyond it.
         return (None, if to == line_end { to } else { hit.end.max(to - BEHIND / 2) });
@@ -172,7 +171,7 @@ fn address(value: &str) -> bool {
 /// Whether a line that could be of a key follows the line of dashes.
 fn armour(behind: &str) -> bool {
     let end = behind.find("-----END").unwrap_or(behind.len());
-    let limit = (0..=end.min(700)).rev().find(|at| behind.is_char_boundary(*at)).unwrap_or(0);
+    let limit = behind.floor_char_boundary(end.min(700));
     let of_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
     let body = behind[..limit].replace("\\r", "\n").replace("\\n", "\n");
     body.split(|c| !of_key(c)).any(|line| line.len() >= 40 && entropy(line) >= 3.0)

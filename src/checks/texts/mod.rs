@@ -4,6 +4,7 @@
 //! never fail: a file that breaks its own format is no reason to look away, so what one cannot read as structure is
 //! given out as plain text. What a reader gives out are [`Piece`]s, each once.
 
+mod cursor;
 mod flow;
 mod json;
 mod place;

@@ -1,6 +1,6 @@
 //! Text without a structure that forum knows: given out whole, and its string literals decoded once more.
 
-use super::json::unescape;
+use super::cursor::unescape;
 use super::place::{Layer, Place, Step};
 use super::{Look, Style, Walk};
 

@@ -1,8 +1,8 @@
 //! YAML line by line: keys, scalars of all five kinds, comments. Enough to know what a value is called, to decode it,
 //! and to say where it stands; never a reason to refuse a file.
 
+use super::cursor::{names_its_sibling, single, unescape};
 use super::flow;
-use super::json::unescape;
 use super::place::{Decoder, Layer, Place, Step, Way};
 use super::{Style, Walk};
 
@@ -197,7 +197,7 @@ impl<'r> Reader<'r, '_> {
         }
         let text = &self.text[start..end];
         if let Some(Open { entry: Entry::Key { name, sibling }, .. }) = self.stack.last_mut()
-            && ["name", "key", "id"].iter().any(|key| name.eq_ignore_ascii_case(key))
+            && names_its_sibling(name)
         {
             *sibling = Some(text);
         }
@@ -255,7 +255,7 @@ impl<'r> Reader<'r, '_> {
             }
         };
         let raw = &self.text[start + 1..end];
-        let (text, way) = if quote == b'"' { unescape(raw, start + 1) } else { flow::single(raw, start + 1) };
+        let (text, way) = if quote == b'"' { unescape(raw, start + 1) } else { single(raw, start + 1) };
         self.string(&text, &way);
         self.rest((end + 1).min(self.text.len()));
     }

@@ -263,11 +263,15 @@ fn draft(
             answers.insert(name.clone(), variable.check_answer(name, answer).with_context(|| format!("forum.toml: {id}"))?);
         }
     }
+    let given = given.for_component(id, named, &manifest.variables)?;
+    let lacks = |name: &String| manifest.variables.get(name).is_some_and(Variable::is_secret) && !given.contains_key(name);
     // A secret stands in the component's files and nowhere else.
-    if let Some(known) = old.map(|entry| secrets::known(workspace, places.open(registry)?, entry)).transpose()?.flatten() {
-        answers.extend(known.secrets.into_iter().filter(|(name, _)| manifest.variables.get(name).is_some_and(Variable::is_secret)));
+    if let Some(entry) = old.filter(|_| state == Some(State::Clean) && manifest.variables.keys().any(lacks))
+        && let Some(secrets) = secrets::known(workspace, places.open(registry)?, entry)?
+    {
+        answers.extend(secrets.into_iter().filter(|(name, _)| lacks(name)));
     }
-    answers.extend(given.for_component(id, named, &manifest.variables)?);
+    answers.extend(given);
     if context.ui.can_ask() && old.is_none() {
         ask(&context.ui, id, &manifest, &|_| true, &mut answers)?;
     }

@@ -10,7 +10,8 @@ use super::super::findings::FindingsReport;
 use crate::checks::Checked;
 use crate::checks::registry::{Content, Contribution, History, Whole, contribution, whole};
 use crate::context::Context;
-use crate::store::registry::{LocalRegistry, State};
+use crate::model::registry_state::RegistryState;
+use crate::store::registry::LocalRegistry;
 
 /// Check a registry: all of it, or one contribution with --base
 ///
@@ -63,8 +64,10 @@ fn of_whole(context: &Context, place: &std::path::Path) -> Result<Checked> {
         LocalRegistry::Repository(_) if registry.is_shallow() => History::Shallow,
         LocalRegistry::Repository(_) => History::Whole,
     };
-    let state: State = registry.head()?;
-    whole(&Whole { state: &state, paths: &state.paths()?, running: &Context::version(), history })
+    let pinned = registry.head(place)?;
+    let state = pinned.open()?;
+    let again = || Ok(Box::new(pinned.open()?) as Box<dyn RegistryState>);
+    whole(&Whole { state: &state, again: &again, paths: &state.paths()?, running: &Context::version(), history })
 }
 
 fn of_contribution(place: &std::path::Path, base: &str) -> Result<Checked> {

@@ -1,15 +1,17 @@
 //! A Git repository on this machine as registry: its `main`, read through libgit2 without a cache.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result};
 use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
 
-use super::content::{Collector, Content, object_id};
+use super::content::{Bytes, Collector, Content, Surveyed, object_id};
 use super::network::Cached;
+use super::rows::{Row, is_in_order, rows};
+use super::shared::OnlyRead;
 use super::{Listed, MAX_LISTED_DEPTH, Source};
 use crate::error::{Code, Failure};
 use crate::fail;
@@ -19,9 +21,10 @@ use crate::model::id::ComponentId;
 use crate::model::index::VersionRecord;
 use crate::model::path::RelPath;
 use crate::model::registry_file::{Limits, REGISTRY_FILE};
+use crate::model::written::Sums;
 use crate::store::fs::lock::FileLock;
 use crate::store::interrupt;
-use crate::store::objects::{Fans, Objects};
+use crate::store::objects::Objects;
 use crate::store::transport::{ACCEPTED, Wanted};
 
 /// A tree object larger than this is no directory that a person made.
@@ -52,18 +55,31 @@ pub struct GitTree {
     supply: Option<Box<dyn Supply>>,
     /// Directories of the registry itself that were read: each path leads through the same few.
     directories: RefCell<BTreeMap<Oid, Rc<[u8]>>>,
-    /// Of a repository that is only read.
-    fans: Option<Fans>,
+    /// What the blobs hold that were looked at: versions of a component share most of them.
+    sums: RefCell<HashMap<Oid, Sums>>,
+    only_read: Option<OnlyRead>,
     /// A cache repository is held against cleaning while it is read.
     _used: Option<FileLock>,
 }
+
+/// How errors name an object. Nearly always there is none.
+type What<'a> = &'a dyn Fn() -> String;
 
 impl GitTree {
     /// Opens a cache repository at the `main` that was accepted.
     pub(super) fn cached(cache: Cached, supply: Option<Box<dyn Supply>>) -> Result<Self> {
         let Cached { repository, used, .. } = cache;
         let (main, root) = tip(&repository, ACCEPTED)?;
-        Ok(Self { repository, main, root, supply, directories: RefCell::default(), fans: None, _used: Some(used) })
+        Ok(Self {
+            repository,
+            main,
+            root,
+            supply,
+            directories: RefCell::default(),
+            sums: RefCell::default(),
+            only_read: None,
+            _used: Some(used),
+        })
     }
 
     /// Opens the repository at `path` on its `main`; `None` where there is no repository.
@@ -74,20 +90,38 @@ impl GitTree {
             fail!(Code::InvalidRegistry, "the repository {shown} has no branch main");
         }
         let (main, root) = tip(&repository, "refs/heads/main").with_context(|| format!("main of {shown}"))?;
-        Ok(Some(Self { repository, main, root, supply: None, directories: RefCell::default(), fans: None, _used: None }))
+        Ok(Some(Self {
+            repository,
+            main,
+            root,
+            supply: None,
+            directories: RefCell::default(),
+            sums: RefCell::default(),
+            only_read: None,
+            _used: None,
+        }))
     }
 
     /// A commit of a repository on this machine.
     pub(super) fn at(repository: Repository, commit: Oid) -> Result<Self> {
         let root = repository.find_commit(commit)?.tree_id();
-        let fans = Some(Fans::of(&repository));
-        Ok(Self { repository, main: commit, root, supply: None, directories: RefCell::default(), fans, _used: None })
+        let only_read = Some(OnlyRead::of(&repository));
+        Ok(Self {
+            repository,
+            main: commit,
+            root,
+            supply: None,
+            directories: RefCell::default(),
+            sums: RefCell::default(),
+            only_read,
+            _used: None,
+        })
     }
 
     fn objects(&self) -> Result<Objects<'_>> {
-        Ok(match &self.fans {
+        Ok(match &self.only_read {
             None => Objects::of(&self.repository)?,
-            Some(fans) => Objects::with(&self.repository, fans)?,
+            Some(known) => Objects::with(&self.repository, &known.fans)?,
         })
     }
 
@@ -150,7 +184,7 @@ impl GitTree {
             if found.1 != ObjectType::Tree {
                 return Ok(None);
             }
-            let bytes = self.directory(found.0, &above)?;
+            let bytes = self.directory(found.0, &|| shown(&above))?;
             above = format!("{above}{part}/");
             let rows = rows(&bytes).unwrap_or_default();
             let Some(row) = rows.iter().find(|row| row.name == part.as_bytes()) else { return Ok(None) };
@@ -159,18 +193,17 @@ impl GitTree {
         Ok(Some(found))
     }
 
-    /// A tree of the registry itself, by its path, which ends in `/`.
-    fn directory(&self, oid: Oid, path: &str) -> Result<Rc<[u8]>> {
-        let what = if path.is_empty() { "the registry's top" } else { path };
+    /// A tree of the registry itself.
+    fn directory(&self, oid: Oid, what: What<'_>) -> Result<Rc<[u8]>> {
         if let Some(known) = self.directories.borrow().get(&oid) {
             return Ok(Rc::clone(known));
         }
         if self.size(oid, ObjectType::Tree, what)? > MAX_DIRECTORY_BYTES {
-            fail!(Code::InvalidRegistry, "{what}: its directory has more than {MAX_DIRECTORY_BYTES} bytes");
+            fail!(Code::InvalidRegistry, "{}: its directory has more than {MAX_DIRECTORY_BYTES} bytes", what());
         }
         let bytes: Rc<[u8]> = self.bytes(oid, what)?.into();
         if !rows(&bytes).is_some_and(|rows| is_in_order(&rows)) {
-            fail!(Code::InvalidRegistry, "{what}: its directory has entries twice or not in git's order");
+            fail!(Code::InvalidRegistry, "{}: its directory has entries twice or not in git's order", what());
         }
         let mut known = self.directories.borrow_mut();
         if known.len() >= MOST_KEPT {
@@ -183,17 +216,17 @@ impl GitTree {
     }
 
     /// The size of an object, as its header says it: asked before the object itself, which may be far larger than its pack.
-    fn size(&self, oid: Oid, kind: ObjectType, what: &str) -> Result<u64> {
+    fn size(&self, oid: Oid, kind: ObjectType, what: What<'_>) -> Result<u64> {
         match self.objects()?.header(oid) {
             Ok((size, is)) if is == kind => Ok(size as u64),
-            Ok((_, is)) => Err(damaged(oid, what, &format!("is a {is}, not a {kind}")).into()),
-            Err(error) => Err(damaged(oid, what, error.message()).into()),
+            Ok((_, is)) => Err(damaged(oid, &what(), &format!("is a {is}, not a {kind}")).into()),
+            Err(error) => Err(damaged(oid, &what(), error.message()).into()),
         }
     }
 
     /// The bytes of an object whose size was found to be harmless.
-    fn bytes(&self, oid: Oid, what: &str) -> Result<Vec<u8>> {
-        Ok(self.objects()?.read(oid).map_err(|error| damaged(oid, what, error.message()))?.1)
+    fn bytes(&self, oid: Oid, what: What<'_>) -> Result<Vec<u8>> {
+        Ok(self.objects()?.read(oid).map_err(|error| damaged(oid, &what(), error.message()))?.1)
     }
 }
 
@@ -210,6 +243,12 @@ pub(super) fn repository_at(path: &Path) -> Result<Option<Repository>> {
         Err(error) if error.class() == ErrorClass::Repository && error.message().contains("sha256") => {
             let message = format!("the repository {shown} has SHA-256 objects; forum reads repositories with SHA-1 objects");
             Err(Failure::new(Code::InvalidRegistry, message).into())
+        }
+        Err(error) if error.class() == ErrorClass::Repository && error.message().contains("refstorage") => {
+            let message =
+                format!("the repository {shown} keeps its references in a reftable; forum reads registries that keep them in files");
+            let failure = Failure::new(Code::InvalidRegistry, message);
+            Err(failure.hint(format!("git clone --ref-format=files {shown} OTHER-DIRECTORY")).into())
         }
         Err(error) => Err(Failure::new(Code::InvalidRegistry, format!("the repository {shown}: {}", error.message())).into()),
     }
@@ -232,53 +271,19 @@ pub(super) fn tip(repository: &Repository, reference: &str) -> Result<(Oid, Oid)
     }
 }
 
-/// One row of a tree as it stands in the object.
-struct Row<'a> {
-    mode: &'a [u8],
-    name: &'a [u8],
-    id: Oid,
+/// What stands in a row of a component's tree.
+enum Taken {
+    Directory((String, Oid)),
+    File(RelPath, FileMode),
 }
 
-impl Row<'_> {
-    /// What the mode says that it is.
-    fn kind(&self) -> ObjectType {
-        match self.mode {
-            b"40000" => ObjectType::Tree,
-            b"160000" => ObjectType::Commit,
-            _ => ObjectType::Blob,
-        }
-    }
-}
-
-/// Reads a tree's rows as they are: libgit2's own reading would put right, or pass over, what must be refused.
-fn rows(mut bytes: &[u8]) -> Option<Vec<Row<'_>>> {
-    let mut rows = Vec::new();
-    while !bytes.is_empty() {
-        let space = memchr::memchr(b' ', bytes)?;
-        let end = memchr::memchr(0, bytes)?;
-        let id = Oid::from_bytes(bytes.get(end + 1..end + 21)?).ok()?;
-        rows.push(Row { mode: &bytes[..space], name: bytes.get(space + 1..end)?, id });
-        bytes = &bytes[end + 21..];
-    }
-    Some(rows)
-}
-
-/// Git's order: directories as if their name ended in `/`.
-fn sort_key(row: &Row<'_>) -> Vec<u8> {
-    let mut key = row.name.to_vec();
-    if row.mode == b"40000" {
-        key.push(b'/');
-    }
-    key
-}
-
-/// Whether no name stands twice, and all stand where others look for them.
-fn is_in_order(rows: &[Row<'_>]) -> bool {
-    rows.windows(2).all(|pair| sort_key(&pair[0]) < sort_key(&pair[1]) && pair[0].name != pair[1].name)
+/// How messages name a directory of the registry, whose path ends in `/`.
+fn shown(path: &str) -> String {
+    if path.is_empty() { "the registry's top".to_owned() } else { path.to_owned() }
 }
 
 impl GitTree {
-    fn walk(&self, collector: &mut Collector<'_>, top: Oid) -> Result<()> {
+    fn walk(&self, collector: &mut Collector<'_>, top: Oid, held: Bytes) -> Result<()> {
         let (mut open, mut trees) = (vec![(String::new(), top)], 0);
         while let Some((prefix, oid)) = open.pop() {
             interrupt::check()?;
@@ -286,23 +291,26 @@ impl GitTree {
             if trees > MAX_TREES || prefix.matches('/').count() > MAX_DEPTH {
                 return Err(collector.refuse(&prefix, "has too many directories in it or is too deep"));
             }
-            let what = collector.what(&prefix);
-            if self.size(oid, ObjectType::Tree, &what)? > MAX_TREE_BYTES {
+            if self.size(oid, ObjectType::Tree, &|| collector.what(&prefix))? > MAX_TREE_BYTES {
                 return Err(collector.refuse(&prefix, &format!("is a directory of more than {MAX_TREE_BYTES} bytes")));
             }
-            let bytes = self.bytes(oid, &what)?;
+            let bytes = self.bytes(oid, &|| collector.what(&prefix))?;
             let Some(rows) = rows(&bytes) else { return Err(collector.refuse(&prefix, "is a tree that git could not have written")) };
             if !is_in_order(&rows) {
                 return Err(collector.refuse(&prefix, "is a tree with entries twice or not in git's order"));
             }
             for row in rows {
-                self.take(collector, &prefix, &row, &mut open)?;
+                match self.take(collector, &prefix, &row)? {
+                    Taken::Directory(below) => open.push(below),
+                    Taken::File(path, mode) => self.look_into(collector, (path, mode, row.id), held)?,
+                }
             }
         }
         Ok(())
     }
 
-    fn take(&self, collector: &mut Collector<'_>, prefix: &str, row: &Row<'_>, open: &mut Vec<(String, Oid)>) -> Result<()> {
+    /// What a row of a tree stands for, under the rules of the collector.
+    fn take(&self, collector: &mut Collector<'_>, prefix: &str, row: &Row<'_>) -> Result<Taken> {
         let Ok(name) = std::str::from_utf8(row.name) else {
             let shown = format!("{prefix}{}", String::from_utf8_lossy(row.name));
             return Err(collector.refuse(&shown, "is not UTF-8"));
@@ -314,8 +322,7 @@ impl GitTree {
         let mode = match row.mode {
             b"40000" => {
                 collector.check_name(&path)?;
-                open.push((format!("{path}/"), row.id));
-                return Ok(());
+                return Ok(Taken::Directory((format!("{path}/"), row.id)));
             }
             b"100644" => FileMode::Regular,
             b"100755" => FileMode::Executable,
@@ -323,10 +330,52 @@ impl GitTree {
             b"160000" => return Err(collector.refuse(&path, "is a submodule")),
             other => return Err(collector.refuse(&path, &format!("has the mode {}", String::from_utf8_lossy(other)))),
         };
-        let what = collector.what(&path);
-        let checked = collector.admit(&path, self.size(row.id, ObjectType::Blob, &what)?)?;
-        let bytes = self.bytes(row.id, &what)?;
-        collector.add(checked, mode, bytes)
+        let size = match self.shared(row.id) {
+            Some(bytes) => bytes.len() as u64,
+            None => self.size(row.id, ObjectType::Blob, &|| collector.what(&path))?,
+        };
+        Ok(Taken::File(collector.admit(&path, size)?, mode))
+    }
+
+    /// A blob that was read for another version.
+    fn shared(&self, blob: Oid) -> Option<Rc<[u8]>> {
+        self.only_read.as_ref().and_then(|known| known.shared.borrow().get(blob))
+    }
+
+    fn look_into(&self, collector: &mut Collector<'_>, (path, mode, blob): (RelPath, FileMode, Oid), held: Bytes) -> Result<()> {
+        if held == Bytes::Held {
+            if let Some(bytes) = self.shared(blob) {
+                return collector.add(path, mode, bytes.to_vec());
+            }
+            let bytes = self.bytes(blob, &|| collector.what(path.as_str()))?;
+            if let Some(known) = &self.only_read {
+                known.shared.borrow_mut().keep(blob, &bytes);
+            }
+            return collector.add(path, mode, bytes);
+        }
+        let known = self.sums.borrow().get(&blob).copied();
+        let sums = match known {
+            Some(sums) => sums,
+            None => {
+                let bytes = self.bytes(blob, &|| collector.what(path.as_str()))?;
+                collector.refuse_pointer(&path, &bytes)?;
+                *self.sums.borrow_mut().entry(blob).or_insert_with(|| Sums::of(&bytes))
+            }
+        };
+        collector.note(Surveyed { path, mode, sums, blob });
+        Ok(())
+    }
+
+    /// Walks the tree of a version, of which everything is at hand then.
+    fn collect<'a>(&self, id: &'a ComponentId, record: &'a VersionRecord, limits: Limits, bytes: Bytes) -> Result<Collector<'a>> {
+        let mut collector = Collector::new(id, record, limits);
+        let top = Oid::from_bytes(record.tree.as_bytes())?;
+        if self.supply.is_some() {
+            self.need(&[top], Wanted::Trees)?;
+            self.need(&self.blobs_below(top)?, Wanted::Blobs)?;
+        }
+        self.walk(&mut collector, top, bytes)?;
+        Ok(collector)
     }
 }
 
@@ -360,11 +409,11 @@ impl Source for GitTree {
         match self.object_at(path)? {
             Some((oid, ObjectType::Blob)) => {
                 self.need(&[oid], Wanted::Blobs)?;
-                let size = self.size(oid, ObjectType::Blob, path.as_str())?;
+                let size = self.size(oid, ObjectType::Blob, &|| path.to_string())?;
                 if size > limit {
                     fail!(Code::InvalidRegistry, "{path} has {size} bytes; the limit is {limit}");
                 }
-                self.bytes(oid, path.as_str()).map(Some)
+                self.bytes(oid, &|| path.to_string()).map(Some)
             }
             _ => Ok(None),
         }
@@ -374,7 +423,7 @@ impl Source for GitTree {
         let Some((top, ObjectType::Tree)) = self.object_at(below)? else { return Ok(Vec::new()) };
         let (mut open, mut found, mut seen) = (vec![(String::new(), top, 1)], Vec::new(), 0);
         while let Some((prefix, oid, depth)) = open.pop() {
-            let bytes = match self.directory(oid, &format!("{below}/{prefix}")) {
+            let bytes = match self.directory(oid, &|| format!("{below}/{prefix}")) {
                 Ok(bytes) => bytes,
                 Err(error) if Failure::of(&error).code == Code::InvalidRegistry => return Err(error),
                 Err(_) => continue,
@@ -432,14 +481,14 @@ impl Source for GitTree {
     }
 
     fn content(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Content> {
-        let mut collector = Collector::new(id, record, limits);
-        let top = Oid::from_bytes(record.tree.as_bytes())?;
-        if self.supply.is_some() {
-            self.need(&[top], Wanted::Trees)?;
-            self.need(&self.blobs_below(top)?, Wanted::Blobs)?;
-        }
-        self.walk(&mut collector, top)?;
-        let tree: ObjectId = object_id(top)?;
-        collector.finish(tree)
+        self.collect(id, record, limits, Bytes::Held)?.finish(record.tree)
+    }
+
+    fn survey(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Vec<Surveyed>> {
+        self.collect(id, record, limits, Bytes::Forgotten)?.finish_survey(record.tree)
+    }
+
+    fn surveyed(&self, id: &ComponentId, file: &Surveyed) -> Result<Vec<u8>> {
+        self.bytes(file.blob, &|| format!("{id}: `{}`", file.path))
     }
 }

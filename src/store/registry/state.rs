@@ -4,7 +4,7 @@
 //! Nothing is cached or remembered, no server is asked, and what is not committed is not looked at.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use git2::{ObjectType, Oid, Repository};
@@ -38,6 +38,14 @@ pub enum LocalRegistry {
     Repository(Repository),
     /// Git does not.
     Folder(Folder),
+}
+
+/// A state that can be opened in each thread anew, and is the same in all.
+#[derive(Debug, Clone)]
+pub struct Pinned {
+    path: PathBuf,
+    /// The commit; `None` for a folder.
+    commit: Option<Oid>,
 }
 
 /// What it holds at one commit, or now.
@@ -79,18 +87,16 @@ impl LocalRegistry {
         !repository.is_bare() && repository.statuses(Some(&mut options)).is_ok_and(|changes| !changes.is_empty())
     }
 
-    /// The state to be judged: HEAD, or the folder.
+    /// The state to be judged of the registry at `path`: HEAD as it is now, or the folder.
     ///
     /// # Errors
     /// Where HEAD is no commit.
-    pub fn head(self) -> Result<State> {
-        match self {
-            Self::Folder(folder) => Ok(State::Folder(folder)),
-            Self::Repository(repository) => {
-                let commit = head(&repository)?;
-                State::at(repository, commit)
-            }
-        }
+    pub fn head(&self, path: &Path) -> Result<Pinned> {
+        let commit = match self {
+            Self::Folder(_) => None,
+            Self::Repository(repository) => Some(head(repository)?),
+        };
+        Ok(Pinned { path: path.to_owned(), commit })
     }
 
     /// The state that HEAD and `reference` have in common, and HEAD.
@@ -129,6 +135,19 @@ fn head(repository: &Repository) -> Result<Oid> {
         Err(error) => {
             let failure = Failure::new(Code::InvalidRegistry, format!("HEAD of the repository is no commit: {}", error.message()));
             Err(failure.hint("git commit").into())
+        }
+    }
+}
+
+impl Pinned {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// Where the repository went away.
+    pub fn open(&self) -> Result<State> {
+        match self.commit {
+            None => Ok(State::Folder(Folder::open(&self.path)?)),
+            Some(commit) => State::at(repository_at(&self.path)?.context("the repository went away")?, commit),
         }
     }
 }
@@ -327,7 +346,7 @@ fn directory(source: &GitTree, id: &ComponentId) -> Result<Option<Directory>> {
                     continue;
                 }
                 0o160_000 => {
-                    refuse(Trouble::Kind, "is a submodule");
+                    refuse(Trouble::Repository, "is a submodule");
                     continue;
                 }
                 other => {

@@ -1,5 +1,6 @@
 //! What the user's own git says of the user's own repository. Nothing in that repository changes by asking.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +16,23 @@ use crate::model::escape::escape_line;
 const QUIETLY: [&str; 5] = ["--no-optional-locks", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"];
 /// How long a large repository may be silent.
 const PATIENCE: Duration = Duration::from_mins(5);
+/// The largest file of a commit that is read.
+pub const MAX_BLOB: u64 = 128 << 20;
+/// Files are read in batches of so many bytes, and one more file.
+const BATCH: u64 = 64 << 20;
+
+/// A file of a commit, as git's trees have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tracked {
+    /// Its path in the repository.
+    pub path: Vec<u8>,
+    /// Six octal digits, which tell what it is.
+    pub mode: String,
+    /// Git's id of its content.
+    pub object: String,
+    /// Its bytes; 0 for a submodule.
+    pub size: u64,
+}
 
 /// How a file differs from the last commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +121,59 @@ impl Local {
         self.line(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])
     }
 
+    /// The files of a commit below the directory.
+    ///
+    /// # Errors
+    /// Where git fails.
+    pub fn tracked(&self, commit: &str) -> Result<Vec<Tracked>> {
+        let below = format!("{}/", self.prefix);
+        let mut arguments =
+            vec!["--no-replace-objects", "--literal-pathspecs", "ls-tree", "-r", "-z", "--long", "--full-tree", commit, "--"];
+        if !self.prefix.is_empty() {
+            arguments.push(&below);
+        }
+        let output = self.expect(&arguments)?;
+        let records = output.stdout.split(|&byte| byte == 0).filter(|record| !record.is_empty());
+        records.map(|record| read_entry(record).with_context(|| format!("what git lists of {commit} is cut off"))).collect()
+    }
+
+    /// The contents of files of commits, by their ids. None may be larger than [`MAX_BLOB`].
+    ///
+    /// # Errors
+    /// Where git fails, or the repository lacks one.
+    pub fn contents<'a>(&self, files: impl IntoIterator<Item = (&'a str, u64)>) -> Result<BTreeMap<String, Vec<u8>>> {
+        let mut found = BTreeMap::new();
+        let (mut batch, mut bytes) = (String::new(), 0);
+        for (object, size) in files.into_iter().collect::<BTreeSet<_>>() {
+            batch += &format!("{object}\n");
+            bytes += size;
+            if bytes > BATCH {
+                self.read_batch(std::mem::take(&mut batch), &mut found)?;
+                bytes = 0;
+            }
+        }
+        self.read_batch(batch, &mut found)?;
+        Ok(found)
+    }
+
+    fn read_batch(&self, objects: String, found: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
+        if objects.is_empty() {
+            return Ok(());
+        }
+        let output = self.run_with(&["--no-replace-objects", "cat-file", "--batch", "--buffer"], objects.into_bytes())?;
+        let mut rest = output.stdout.as_slice();
+        while !rest.is_empty() {
+            let Some((object, bytes, behind)) = read_object(rest) else {
+                let said = String::from_utf8_lossy(rest.split(|&byte| byte == b'\n').next().unwrap_or_default()).into_owned();
+                let message = format!("git reads no file of {}: {}", self.directory.display(), escape_line(&said));
+                return Err(Failure::new(Code::Io, message).hint("git fsck").into());
+            };
+            found.insert(object.to_owned(), bytes.to_vec());
+            rest = behind;
+        }
+        Ok(())
+    }
+
     /// The address of the remote `origin`, as configured.
     ///
     /// # Errors
@@ -128,12 +199,16 @@ impl Local {
     }
 
     fn run(&self, arguments: &[&str]) -> Result<Output> {
+        self.run_with(arguments, Vec::new())
+    }
+
+    fn run_with(&self, arguments: &[&str], input: Vec<u8>) -> Result<Output> {
         let all = QUIETLY.iter().chain(arguments).map(OsString::from).collect();
         let call = Call {
             program: self.git.program(),
             directory: &self.directory,
             arguments: all,
-            input: Vec::new(),
+            input,
             timeout: PATIENCE,
             terminal: false,
             lazily: false,
@@ -156,6 +231,25 @@ impl Local {
         let line = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
         Ok(Some(line).filter(|line| output.success && !line.is_empty()))
     }
+}
+
+/// One record of `git ls-tree -z --long` (git-ls-tree(1), "OUTPUT FORMAT").
+fn read_entry(record: &[u8]) -> Option<Tracked> {
+    let tab = record.iter().position(|&byte| byte == b'\t')?;
+    let mut words = std::str::from_utf8(&record[..tab]).ok()?.split_ascii_whitespace();
+    let (mode, _, object, size) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let path = record[tab + 1..].to_vec();
+    Some(Tracked { path, mode: mode.to_owned(), object: object.to_owned(), size: size.parse().unwrap_or_default() })
+}
+
+/// The first answer of `git cat-file --batch`: the id, the content, and what follows (git-cat-file(1), "BATCH OUTPUT").
+fn read_object(said: &[u8]) -> Option<(&str, &[u8], &[u8])> {
+    let end = said.iter().position(|&byte| byte == b'\n')?;
+    let mut words = std::str::from_utf8(&said[..end]).ok()?.split(' ');
+    let (object, kind, size) = (words.next()?, words.next()?, words.next()?.parse::<usize>().ok()?);
+    let start = end + 1;
+    let bytes = said.get(start..start.checked_add(size)?)?;
+    (kind == "blob").then_some((object, bytes, said.get(start + size + 1..)?))
 }
 
 /// One record of `git status --porcelain=v2 -z` (git-status(1), "Porcelain Format Version 2").
@@ -184,6 +278,18 @@ fn read_record(record: &[u8]) -> Option<(&[u8], Change)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_git_lists_and_reads() {
+        let entry = read_entry(b"100755 blob 0123abcd      12\ta b/\xe5.sh").expect("an entry");
+        assert_eq!((&*entry.path, &*entry.mode, &*entry.object, entry.size), (&b"a b/\xe5.sh"[..], "100755", "0123abcd", 12));
+        assert_eq!(read_entry(b"160000 commit 0123abcd       -\tsub").map(|entry| entry.size), Some(0));
+        assert_eq!(read_entry(b"100644 blob 01"), None);
+        assert_eq!(read_object(b"0a blob 3\nx\ny\n0b blob 0\n\n"), Some(("0a", &b"x\ny"[..], &b"0b blob 0\n\n"[..])));
+        for torn in [&b"0a blob 3\nx\n"[..], b"0a missing\n", b"0a tree 1\nx\n", b"0a blob 18446744073709551615\nx\n"] {
+            assert_eq!(read_object(torn), None);
+        }
+    }
 
     #[test]
     fn records_of_git_status() {

@@ -1,140 +1,22 @@
 //! Registries as bare repositories, made with git plumbing: an oracle of its own,
 //! which computes tree ids and checksums without the code under test.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
+mod digests;
+mod version;
+
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
+pub(crate) use self::digests::{checksum, checksum_of, tree_id};
+use self::digests::{mode, row};
+use self::version::{CARD_KEYS, component_table, dependencies, manifest, new_document, raises_card};
+pub(crate) use self::version::{Published, Version};
 use super::{Files, git, git_command, output};
 
 const BASE_TIME: u64 = 1_767_225_600;
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-/// Section 3 of the contract, written out.
-pub(crate) fn checksum(files: &Files) -> String {
-    checksum_of(files.iter().map(|(path, (executable, bytes))| (path.as_bytes(), mode(*executable), bytes.as_slice())))
-}
-
-/// As `checksum`, for what no honest publisher would have.
-pub(crate) fn checksum_of<'a>(list: impl Iterator<Item = (&'a [u8], &'a str, &'a [u8])>) -> String {
-    let mut lines: Vec<(Vec<u8>, Vec<u8>)> = list
-        .map(|(path, mode, bytes)| {
-            let mut line = format!("{} {mode} ", sha256(bytes)).into_bytes();
-            line.extend_from_slice(path);
-            line.push(b'\n');
-            (path.to_vec(), line)
-        })
-        .collect();
-    lines.sort();
-    let all: Vec<u8> = lines.into_iter().flat_map(|(_, line)| line).collect();
-    format!("sha256:{}", sha256(&all))
-}
-
-fn mode(executable: bool) -> &'static str {
-    if executable { "100755" } else { "100644" }
-}
-
-fn object_id(kind: git2::ObjectType, bytes: &[u8]) -> git2::Oid {
-    git2::Oid::hash_object(kind, bytes).unwrap()
-}
-
-/// The git tree id of a set of files, computed without a repository.
-pub(crate) fn tree_id(files: &Files) -> String {
-    let all: Vec<(&str, bool, &[u8])> =
-        files.iter().map(|(path, (executable, bytes))| (path.as_str(), *executable, bytes.as_slice())).collect();
-    subtree(&all).to_string()
-}
-
-fn subtree(files: &[(&str, bool, &[u8])]) -> git2::Oid {
-    let mut below: BTreeMap<&str, Vec<(&str, bool, &[u8])>> = BTreeMap::new();
-    let mut rows: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-    for (path, executable, bytes) in files {
-        if let Some((directory, rest)) = path.split_once('/') {
-            below.entry(directory).or_default().push((rest, *executable, bytes));
-        } else {
-            rows.push((path.as_bytes().to_vec(), row(mode(*executable), path.as_bytes(), object_id(git2::ObjectType::Blob, bytes))));
-        }
-    }
-    for (directory, list) in below {
-        rows.push((format!("{directory}/").into_bytes(), row("40000", directory.as_bytes(), subtree(&list))));
-    }
-    rows.sort();
-    let body: Vec<u8> = rows.into_iter().flat_map(|(_, row)| row).collect();
-    object_id(git2::ObjectType::Tree, &body)
-}
-
-fn row(mode: &str, name: &[u8], id: git2::Oid) -> Vec<u8> {
-    let mut row = format!("{mode} ").into_bytes();
-    row.extend_from_slice(name);
-    row.push(0);
-    row.extend_from_slice(id.as_bytes());
-    row
-}
-
-/// A version to publish; the rest has defaults.
-#[derive(Clone, Default)]
-pub(crate) struct Version {
-    pub(crate) id: String,
-    pub(crate) version: String,
-    pub(crate) files: Files,
-    /// Keys of `[component]` that differ from the defaults.
-    pub(crate) meta: Table,
-    /// Appended to `component.toml`.
-    pub(crate) manifest: String,
-    pub(crate) dependencies: Vec<(String, String)>,
-    /// A tree that lies in the repository already, instead of `files`.
-    pub(crate) content: Option<String>,
-    /// What the index says, where it should lie.
-    pub(crate) tree: Option<String>,
-    pub(crate) checksum: Option<String>,
-    /// Keys added to the version's entry.
-    pub(crate) entry: Table,
-}
-
-impl Version {
-    pub(crate) fn new(id: &str, version: &str, files: Files) -> Self {
-        Self { id: id.to_owned(), version: version.to_owned(), files, ..Self::default() }
-    }
-
-    pub(crate) fn needs(mut self, id: &str, requirement: &str) -> Self {
-        self.dependencies.push((id.to_owned(), requirement.to_owned()));
-        self
-    }
-
-    pub(crate) fn manifest(mut self, text: &str) -> Self {
-        text.clone_into(&mut self.manifest);
-        self
-    }
-
-    pub(crate) fn meta(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.meta.insert(key.to_owned(), value.into());
-        self
-    }
-}
-
-/// What was published.
-#[derive(Clone, Debug)]
-pub(crate) struct Published {
-    pub(crate) id: String,
-    pub(crate) version: String,
-    pub(crate) tree: String,
-    pub(crate) checksum: String,
-    pub(crate) files: Files,
-}
 
 /// A bare repository in the layout of the contract.
 pub(crate) struct Registry {
@@ -441,60 +323,5 @@ impl Registry {
     pub(crate) fn bundle(&self, target: &Path) -> PathBuf {
         self.git(&["bundle", "create", "-q", target.to_str().unwrap(), "refs/heads/main"]);
         target.to_owned()
-    }
-}
-
-const CARD_KEYS: [&str; 8] = ["kind", "title", "summary", "keywords", "systems", "license", "status", "discussion"];
-
-fn new_document(id: &str) -> Table {
-    format!("format = 1\nid = \"{id}\"\nversion = []\n[card]\n").parse().unwrap()
-}
-
-fn component_table(owner: &str, name: &str, what: &Version) -> Table {
-    let mut table = Table::new();
-    let title = name.replace('-', " ");
-    for (key, value) in [
-        ("owner", owner),
-        ("name", name),
-        ("version", &what.version),
-        ("kind", "technical-component"),
-        ("title", &title),
-        ("summary", &format!("Fixture component {name}")),
-        ("license", "EUPL-1.2"),
-        ("status", "production"),
-        ("contact", &format!("integration@{owner}.example")),
-        ("personal-data", "none"),
-    ] {
-        table.insert(key.to_owned(), value.into());
-    }
-    table.extend(what.meta.clone());
-    table
-}
-
-fn dependencies(what: &Version) -> Table {
-    what.dependencies.iter().map(|(id, requirement)| (id.clone(), requirement.as_str().into())).collect()
-}
-
-fn manifest(component: &Table, what: &Version) -> String {
-    let mut text = format!("[component]\n{component}");
-    if !what.dependencies.is_empty() {
-        let _ = write!(text, "\n[dependencies]\n{}", dependencies(what));
-    }
-    if !what.manifest.is_empty() {
-        let _ = write!(text, "\n{}\n", what.manifest.trim());
-    }
-    text
-}
-
-/// The card is of the highest version that is no pre-release; where there is none, the highest.
-fn raises_card(document: &Table, version: &str) -> bool {
-    let new = semver::Version::parse(version).unwrap();
-    let others: Vec<semver::Version> =
-        document["version"].as_array().unwrap().iter().filter_map(|entry| entry.get("version")?.as_str()?.parse().ok()).collect();
-    let stable = others.iter().any(|other| other.pre.is_empty());
-    match (new.pre.is_empty(), stable) {
-        (true, _) => others.iter().filter(|other| other.pre.is_empty()).all(|other| new > *other),
-        (false, false) => others.iter().all(|other| new > *other),
-        (false, true) => false,
     }
 }

@@ -1,17 +1,16 @@
-//! Servers on loopback: `git http-backend` behind a small http server, `git
-//! daemon`, and `sshd` with keys, settings and port of its own.
+//! `git http-backend` behind a small http server, which counts, asks who comes, and fails where a test wants it to.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::{clean, git, kill_group, output, own_group};
+use super::super::{clean, git, output};
+use super::wire::{base64, content_type, head, parse_cgi, read_body, read_head};
 
 /// What a server does instead of answering properly.
 #[derive(Clone, Debug)]
@@ -265,200 +264,5 @@ impl State {
             command.env("GIT_PROTOCOL", get("git-protocol")).env("HTTP_GIT_PROTOCOL", get("git-protocol"));
         }
         parse_cgi(&output(command, body))
-    }
-}
-
-fn parse_cgi(raw: &[u8]) -> (u16, Vec<String>, Vec<u8>) {
-    let end = raw.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(raw.len());
-    let (mut status, mut headers) = (200, Vec::new());
-    for line in String::from_utf8_lossy(&raw[..end]).lines() {
-        match line.split_once(':') {
-            Some((key, value)) if key.eq_ignore_ascii_case("status") => {
-                status = value.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or(500);
-            }
-            _ => headers.push(line.to_owned()),
-        }
-    }
-    (status, headers, raw.get(end + 4..).unwrap_or_default().to_vec())
-}
-
-fn content_type(path: &str) -> &'static str {
-    if path.contains("info/refs") { "application/x-git-upload-pack-advertisement" } else { "application/x-git-upload-pack-result" }
-}
-
-fn head(status: u16, headers: &[String], length: usize) -> String {
-    let mut text = format!("HTTP/1.1 {status} Answer\r\n");
-    for header in headers {
-        text.push_str(header);
-        text.push_str("\r\n");
-    }
-    text + &format!("Content-Length: {length}\r\n\r\n")
-}
-
-fn read_head(reader: &mut BufReader<TcpStream>) -> Option<Request> {
-    let mut line = String::new();
-    reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
-    let mut words = line.split_whitespace();
-    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let mut headers = HashMap::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
-        let Some((key, value)) = line.trim_end().split_once(':') else { break };
-        headers.insert(key.to_ascii_lowercase(), value.trim().to_owned());
-    }
-    Some(Request { method, path, headers })
-}
-
-fn read_body(reader: &mut BufReader<TcpStream>, request: &Request) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
-    if request.headers.get("transfer-encoding").is_some_and(|value| value.contains("chunked")) {
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line).ok()?;
-            let size = usize::from_str_radix(line.trim().split(';').next()?, 16).ok()?;
-            let at = body.len();
-            body.resize(at + size, 0);
-            reader.read_exact(&mut body[at..]).ok()?;
-            reader.read_line(&mut String::new()).ok()?;
-            if size == 0 {
-                return Some(body);
-            }
-        }
-    }
-    let length = request.headers.get("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
-    body.resize(length, 0);
-    reader.read_exact(&mut body).ok()?;
-    Some(body)
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let number = group.iter().fold(0_usize, |sum, byte| (sum << 8) | usize::from(*byte)) << (8 * (3 - group.len()));
-        for place in 0..4 {
-            if place <= group.len() {
-                text.push(char::from(LETTERS[(number >> (18 - 6 * place)) & 63]));
-            } else {
-                text.push('=');
-            }
-        }
-    }
-    text
-}
-
-/// A port on loopback that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
-}
-
-fn await_port(port: u16, what: &str) {
-    let started = Instant::now();
-    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-        assert!(started.elapsed() < Duration::from_secs(10), "{what} does not listen");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// `git daemon` over a directory.
-pub(crate) struct GitDaemon {
-    child: Child,
-    port: u16,
-}
-
-impl GitDaemon {
-    pub(crate) fn start(root: &Path) -> Self {
-        let port = free_port();
-        let mut command = Command::new(Path::new(&git(&["--exec-path"])).join("git-daemon"));
-        clean(&mut command);
-        command.args(["--listen=127.0.0.1", "--export-all", "--reuseaddr"]);
-        command.arg(format!("--port={port}")).arg(format!("--base-path={}", root.display()));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        own_group(&mut command);
-        let child = command.spawn().expect("git daemon starts");
-        await_port(port, "git daemon");
-        Self { child, port }
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("git://127.0.0.1:{}/kommun.git", self.port)
-    }
-}
-
-impl Drop for GitDaemon {
-    fn drop(&mut self) {
-        kill_group(&mut self.child);
-    }
-}
-
-/// `sshd` of Debian's `openssh-server`, for two keys: that of contributors, and that of the maintainer, whose name is in
-/// `REMOTE_USER` as it is behind http.
-pub(crate) struct Sshd {
-    child: Child,
-    port: u16,
-    user: String,
-    directory: PathBuf,
-}
-
-impl Sshd {
-    /// Starts it with all that it needs below a directory.
-    pub(crate) fn start(directory: &Path) -> Self {
-        let program = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd"].iter().find(|path| Path::new(path).exists());
-        let program = program.expect("this test needs sshd: install the package openssh-server (.ci/run does)");
-        fs::create_dir_all(directory).unwrap();
-        for name in ["host", "client", "maintainer"] {
-            let mut command = Command::new("ssh-keygen");
-            command.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(directory.join(name));
-            output(command, b"");
-        }
-        let key = |name: &str| fs::read_to_string(directory.join(format!("{name}.pub"))).unwrap();
-        let authorized = format!("{}environment=\"REMOTE_USER=maintainer\" {}", key("client"), key("maintainer"));
-        fs::write(directory.join("authorized"), authorized).unwrap();
-        // Started by root it wants this directory, which only Debian's service script makes.
-        let _ = fs::create_dir_all("/run/sshd");
-        let (port, at) = (free_port(), directory.display());
-        let path = std::env::var("PATH").unwrap();
-        let settings = format!(
-            "Port {port}\nListenAddress 127.0.0.1\nHostKey {at}/host\nAuthorizedKeysFile {at}/authorized\nPidFile none\n\
-             StrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin prohibit-password\nPrintMotd no\n\
-             PermitUserEnvironment REMOTE_USER\n\
-             SetEnv PATH={path} HOME={at} GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1\n"
-        );
-        fs::write(directory.join("sshd_config"), settings).unwrap();
-        let log = fs::File::create(directory.join("log")).unwrap();
-        let mut command = Command::new(program);
-        command.args(["-D", "-e", "-f"]).arg(directory.join("sshd_config"));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        own_group(&mut command);
-        let child = command.spawn().expect("sshd starts");
-        await_port(port, "sshd");
-        fs::write(directory.join("known_hosts"), format!("[127.0.0.1]:{port} {}", key("host"))).unwrap();
-        let user = String::from_utf8(output(Command::new("whoami"), b"")).unwrap().trim().to_owned();
-        Self { child, port, user, directory: directory.to_owned() }
-    }
-
-    /// The address of a repository by its absolute path.
-    pub(crate) fn url(&self, repository: &Path) -> String {
-        format!("ssh://{}@127.0.0.1:{}{}", self.user, self.port, repository.display())
-    }
-
-    /// What the user of the sandbox would have in `GIT_SSH_COMMAND`.
-    pub(crate) fn client(&self) -> String {
-        self.client_with("client")
-    }
-
-    /// The same with another of the keys.
-    pub(crate) fn client_with(&self, key: &str) -> String {
-        let at = self.directory.display();
-        format!(
-            "ssh -F /dev/null -i {at}/{key} -o IdentitiesOnly=yes -o UserKnownHostsFile={at}/known_hosts -o StrictHostKeyChecking=yes -o BatchMode=yes -o KexAlgorithms=curve25519-sha256"
-        )
-    }
-}
-
-impl Drop for Sshd {
-    fn drop(&mut self) {
-        kill_group(&mut self.child);
     }
 }
