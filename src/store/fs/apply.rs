@@ -14,7 +14,8 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::dir::{Dir, Kind, Readers};
-use super::step::{Progress, Step, look, nothing};
+use super::snapshot::Snapshot;
+use super::step::{Progress, Step, look, nothing, tree};
 use crate::error::Code;
 use crate::fail;
 use crate::model::digest::{Checksum, FileMode};
@@ -205,15 +206,23 @@ impl Change<'_> {
 
     /// Saves what a person wrote into something that was in place for a moment and was taken back again: it goes beside
     /// the target, under a name that is told.
-    pub(super) fn rescue(&self) -> Result<Vec<String>> {
+    /// `staged` is what the directories looked like before. A file that the change did not touch is the same in both.
+    pub(super) fn rescue(&self, staged: &[Snapshot]) -> Result<Vec<String>> {
         let mut rescued = Vec::new();
-        for (number, operation) in self.journal.operations.iter().enumerate() {
-            let Some(staged) = operation.after.filter(|_| self.has_parent(operation)) else { continue };
-            let (stage, _, slot) = self.stage(number)?;
-            if look(&stage, &slot)? == staged {
+        for ((number, operation), staged) in self.journal.operations.iter().enumerate().zip(staged) {
+            if !self.has_parent(operation) {
                 continue;
             }
+            let (stage, _, slot) = self.stage(number)?;
             let (parent, name) = self.place(&operation.target)?;
+            let written = match operation.kind {
+                OperationKind::PutTree => tree(&stage, &slot)?.has_more_than(&[staged, &tree(&parent, &name)?]),
+                OperationKind::PutFile => Some(look(&stage, &slot)?) != operation.after,
+                OperationKind::RemoveTree | OperationKind::RemoveFile => false,
+            };
+            if !written {
+                continue;
+            }
             let names = (1..).map(|number| PathBuf::from(format!("{}.meanwhile-{number}", name.display())));
             let free = |name: &PathBuf| parent.kind(name).is_ok_and(|kind| kind.is_none());
             let Some(beside) = names.take(MOST_RESCUED).find(free) else {
@@ -226,6 +235,12 @@ impl Change<'_> {
             );
         }
         Ok(rescued)
+    }
+
+    /// What the directories that are staged look like.
+    pub(super) fn staged(&self) -> Result<Vec<Snapshot>> {
+        let look = |number| self.stage(number).and_then(|(stage, _, slot)| tree(&stage, &slot));
+        (0..self.journal.operations.len()).map(look).collect()
     }
 
     /// What lies at each target and on each stage, for the journal.

@@ -208,8 +208,9 @@ impl Transaction {
         interrupt::check()?;
         self.check_watched()?;
         let journal = self.decided(forum)?;
-        journal.write(forum)?;
         let change = Change { workspace: &self.workspace, forum, journal: &journal };
+        let staged = change.staged()?;
+        journal.write(forum)?;
         if let Err(error) = change.roll_forward().and_then(|()| self.check_replaced(&change)) {
             if let Err(again) = change.roll_back() {
                 self.cleans = false;
@@ -217,7 +218,7 @@ impl Transaction {
                     "half of the change is made and could not be undone ({again:#}); the next run of forum finishes it"
                 )));
             }
-            return Err(match change.rescue() {
+            return Err(match change.rescue(&staged) {
                 Ok(rescued) if rescued.is_empty() => error,
                 Ok(rescued) => error.context(format!("what was written at the last moment lies in {}", rescued.join(", "))),
                 // Cleaning up would lose it.

@@ -53,6 +53,11 @@ impl Snapshot {
         Checksum::of(&bytes)
     }
 
+    /// Whether something is here that is in none of `others`, as it is.
+    pub(super) fn has_more_than(&self, others: &[&Self]) -> bool {
+        self.0.iter().any(|seen| !others.iter().any(|other| other.0.contains(seen)))
+    }
+
     /// Refuses a directory that looks otherwise now.
     pub(super) fn check(&self, target: &RelPath, now: Option<&Dir>) -> Result<()> {
         let now = now.map(Self::of).transpose()?.unwrap_or_default();

@@ -34,11 +34,16 @@ pub(super) struct Progress {
 /// replaced, too.
 pub(super) fn look(dir: &Dir, name: &Path) -> Result<Checksum> {
     match dir.kind(name)? {
-        Some(Kind::Dir) => Ok(dir.child(name)?.map(|dir| Snapshot::of(&dir)).transpose()?.unwrap_or_default().digest()),
+        None | Some(Kind::Dir) => Ok(tree(dir, name)?.digest()),
         Some(Kind::File { .. }) => Ok(Checksum::of(&dir.read_native(name, u64::MAX)?.unwrap_or_default())),
-        None => Ok(nothing()),
         Some(kind) => dir.refuse(name, kind, "a file or directory"),
     }
+}
+
+/// What a directory looks like; nothing where there is none.
+pub(super) fn tree(dir: &Dir, name: &Path) -> Result<Snapshot> {
+    let found = if matches!(dir.kind(name)?, Some(Kind::Dir)) { dir.child(name)? } else { None };
+    Ok(found.map(|dir| Snapshot::of(&dir)).transpose()?.unwrap_or_default())
 }
 
 /// Where nothing lies.
