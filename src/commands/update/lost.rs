@@ -7,7 +7,6 @@ use std::rc::Rc;
 use anyhow::Result;
 use semver::Version;
 
-use super::apply::{Needs, group};
 use super::edition::Edition;
 use super::plan::{fetched_record, wanted};
 use crate::commands::places::Places;
@@ -23,7 +22,7 @@ use crate::model::lockfile::{Lock, LockEntry, Pending};
 use crate::model::manifest::{MANIFEST_FILE, Manifest};
 use crate::model::merge::Conflict;
 use crate::model::resolve::Catalog as _;
-use crate::model::update::{CONFLICTS, Open, PendingFile, THEIRS, Waiting};
+use crate::model::update::{CONFLICTS, Needs, Open, PendingFile, THEIRS, Waiting, group};
 use crate::model::variables::Answers;
 use crate::store::registry::Registry;
 use crate::store::workspace::{FoundFile, Workspace};

@@ -23,6 +23,7 @@ use semver::Version;
 
 use self::apply::Apply;
 use self::choose::Movable;
+pub(super) use self::pending::waits_with;
 use self::plan::Plan;
 use self::report::UpdateReport;
 pub(super) use self::upstream::upstream;

@@ -19,11 +19,14 @@ use crate::model::lockfile::{Lock, LockEntry};
 use crate::model::path::RelPath;
 use crate::model::update::{PendingFile, Waiting};
 use crate::store::fs::journal::Transaction;
-use crate::store::kept::{Kept, KeptCopies};
+use crate::store::kept::{Kept, KeptCopies, Replacing};
 use crate::store::workspace::{FoundFile, Workspace};
 
 /// What stands behind the marker of ours.
 const YOURS: &str = "yours";
+
+/// The command under which `--abort` keeps what it replaces.
+const ABORT: &str = "update --abort";
 
 type Waits = Vec<(ComponentId, Waiting)>;
 
@@ -47,6 +50,11 @@ fn meant(workspace: &Workspace, file: &PendingFile, ids: &[ComponentId]) -> Resu
     let still = |id: &ComponentId| workspace.lock.components.get(id).map_or(file.updates.contains_key(id), |entry| entry.pending.is_some());
     meant.extend(with.into_iter().filter(still));
     Ok(meant)
+}
+
+/// What waits together with a component of which an update waits, itself and what came with the update included.
+pub(in crate::commands) fn waits_with(workspace: &Workspace, id: &ComponentId) -> Result<BTreeSet<ComponentId>> {
+    meant(workspace, &waiting_file(workspace)?, std::slice::from_ref(id))
 }
 
 /// `--continue`.
@@ -155,8 +163,10 @@ pub(super) fn abort(context: &Context, workspace: &Workspace, ids: &[ComponentId
     }
     let TakeBack { mut change, lock, written_since, unknown, .. } = back;
     refuse_locked(context, workspace, &lock)?;
-    let since: Vec<_> = written_since.iter().chain(&unknown).collect();
-    let keeping = copies.keep(workspace, "update --abort", context.settings.now, &since)?;
+    // What waited together is kept together, so that all of it can come back.
+    let since = if written_since.is_empty() && unknown.is_empty() { Vec::new() } else { meant.iter().collect() };
+    let there: Vec<_> = since.into_iter().filter(|id| workspace.lock.components.contains_key(*id)).collect();
+    let keeping = copies.keep(workspace, Replacing { command: ABORT, at: context.settings.now, after: &lock }, &there)?;
     workspace.stage_pending(&mut change, &file)?;
     workspace.stage(&mut change, &lock)?;
     change.commit()?;
