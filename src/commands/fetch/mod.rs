@@ -255,7 +255,11 @@ fn write(workspace: &Workspace, planned: &[Planned], lock: &Lock, keeping: &Keep
         if *new {
             change.expect(&one.entry.path, Expectation::Absent)?;
         }
+        let here = workspace.directory(one.moved_from.as_ref().unwrap_or(&one.entry.path))?;
         let mut tree = change.stage_tree(&one.entry.path)?;
+        if let Some(here) = here {
+            tree.take_git_over(&here)?;
+        }
         for file in files {
             tree.write(&file.path, file.mode, &file.bytes)?;
         }

@@ -101,7 +101,7 @@ fn notes(one: &Planned, replaced: bool) -> Vec<String> {
         notes.push(format!("note: what {0} was before is kept: forum restore {0}", entry.id));
     }
     if let Step::Write { files, .. } = &one.step {
-        let long = files.iter().filter_map(|file| entry.path.join(&file.path).ok()).filter(|path| path.as_str().len() >= WARN_PATH_BYTES);
+        let long = files.iter().map(|file| file.path.within(&entry.path)).filter(|path| path.as_str().len() >= WARN_PATH_BYTES);
         let long: Vec<_> = long.map(|path| path.to_string()).collect();
         if let Some(first) = long.first() {
             let many = if long.len() > 1 { format!(", and {} more", long.len() - 1) } else { String::new() };

@@ -13,6 +13,7 @@ mod pending;
 mod plan;
 mod report;
 mod sides;
+mod unsettled;
 mod upstream;
 
 use std::collections::BTreeSet;
@@ -26,6 +27,7 @@ use self::choose::Movable;
 pub(super) use self::pending::waits_with;
 use self::plan::Plan;
 use self::report::UpdateReport;
+pub(super) use self::unsettled::remember;
 pub(super) use self::upstream::upstream;
 use super::answers::Given;
 use super::places::Places;

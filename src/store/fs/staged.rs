@@ -158,6 +158,14 @@ impl<'t> StagedTree<'t> {
         Ok(())
     }
 
+    /// Takes over repositories that a person made in `from`.
+    ///
+    /// # Errors
+    /// As [`Self::copy_from`].
+    pub fn take_git_over(&mut self, from: &Dir) -> Result<()> {
+        self.take_over(from, &|path| !path.iter().any(|part| part.eq_ignore_ascii_case(".git")))
+    }
+
     fn second_name(&mut self, from: &Dir, path: &Path, kind: Kind) -> Result<()> {
         let name = self.enter(path)?;
         let above = from.create_parts(path.parent().unwrap_or(Path::new("")), Readers::Everyone)?;
