@@ -21,6 +21,9 @@ use crate::store::kept::{Keeping, Kept, KeptCopies, Replacing};
 use crate::store::workspace::{State, Workspace};
 use crate::ui::Ui;
 
+/// So many kept copies are named.
+const SHOWN: usize = 3;
+
 /// The change of the workspace, decided.
 pub(super) struct Apply<'r> {
     pub(super) plans: Vec<Plan<'r>>,
@@ -137,14 +140,17 @@ impl<'r> Apply<'r> {
     pub(super) fn say_conflicts(&self, ui: &Ui) {
         let waiting = || self.plans.iter().filter(|plan| self.pending.contains_key(&plan.id));
         for plan in waiting() {
-            ui.say(&report::conflicts(&plan.id, &plan.entry.path, &plan.combined.open));
+            ui.say(&report::conflicts(plan));
         }
         // One that comes with the update is not here yet: it goes with the one that brings it.
         for id in waiting().filter(|plan| plan.from.is_some()).map(|plan| &plan.id) {
             ui.say(&format!("when they are settled: forum update {id} --continue\nto put everything back: forum update {id} --abort"));
         }
-        if self.plans.iter().any(|plan| plan.from.is_some()) {
-            ui.say("what was before is kept: forum restore ID");
+        let kept: Vec<_> = self.plans.iter().filter(|plan| plan.from.is_some() && plan.sides.base.is_some()).map(|plan| &plan.id).collect();
+        let shown: Vec<_> = kept.iter().take(SHOWN).map(|id| format!("forum restore {id}")).collect();
+        let more = if kept.len() > SHOWN { "; more: forum restore" } else { "" };
+        if !kept.is_empty() {
+            ui.say(&format!("what was before is kept: {}{more}", shown.join(", ")));
         }
     }
 }

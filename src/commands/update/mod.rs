@@ -114,7 +114,7 @@ fn update(context: &Context, args: &Args, workspace: &mut Workspace, ids: &[Comp
     places.notes().iter().for_each(|note| context.ui.say(note));
     let apply = Apply::new(workspace, plans, &choice)?;
     refuse_locked(context, workspace, &apply.lock)?;
-    let report = UpdateReport::of_plans(&apply.plans, args.dry_run);
+    let report = UpdateReport::of_plans(&apply.plans, &|id| apply.pending.contains_key(id), args.dry_run);
     if !args.dry_run {
         apply.run(context, workspace)?;
     }

@@ -70,7 +70,9 @@ pub(super) fn finish(context: &Context, workspace: &mut Workspace, ids: &[Compon
     workspace.stage_pending(&mut change, &file)?;
     workspace.stage(&mut change, &lock)?;
     change.commit()?;
-    context.ui.report("update", &UpdateReport::of_waiting(&waits, "updated"));
+    let there =
+        |waiting: &Waiting, path: &RelPath| workspace.read_whole(&path.within(&waiting.entry.path)).is_ok_and(|bytes| bytes.is_some());
+    context.ui.report("update", &UpdateReport::of_waiting(&waits, &there));
     Ok(left(context, &lock))
 }
 
