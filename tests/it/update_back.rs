@@ -219,3 +219,34 @@ fn a_repository_in_a_component_is_no_adaptation_and_stays() {
     sandbox.run(&ws, &["restore", MM]).ok();
     same_contents(&git, &at.join(".git"));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_directory_that_is_closed_to_others_stays_closed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = "components/goteborg/mm";
+    let (sandbox, _registry, ws) = conflicting(path);
+    let inner = ws.join(path).join("d".repeat(110));
+    for directory in [&ws.join(path), &inner] {
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    let before = contents(&ws);
+    let is_closed = |what: &str| {
+        for directory in [&ws.join(path), &inner] {
+            assert_eq!(fs::metadata(directory).unwrap().permissions().mode() & 0o777, 0o700, "{}: {what}", directory.display());
+        }
+    };
+    sandbox.run(&ws, &["update"]).exits(4);
+    is_closed("after the update");
+    sandbox.run(&ws, &["update", "--abort"]).ok();
+    same_contents(&before, &ws);
+    sandbox.run(&ws, &["update"]).exits(4);
+    sandbox.run(&ws, &["restore", "mm"]).ok();
+    same_contents(&before, &ws);
+    sandbox.run(&ws, &["remove", "mm"]).ok();
+    sandbox.run(&ws, &["restore", "mm"]).ok();
+    is_closed("after it was removed and came back");
+    fs::write(ws.join(path).join("m.txt"), "1\n").unwrap();
+    sandbox.fetch(&ws, &[&format!("{MM}@=1.1.0")]).ok();
+    assert_eq!(fs::metadata(ws.join(path)).unwrap().permissions().mode() & 0o777, 0o700);
+}
