@@ -103,6 +103,7 @@ fn what_an_update_leaves_behind_is_accepted_and_can_be_removed() {
         assert_eq!(run.components()[NN]["action"], "unchanged", "{run}");
         unchanged(&left, &ws);
     }
+    assert!(sandbox.run(&ws, &["fetch"]).ok().stdout.contains("components/goteborg/aa  (no longer needed)"));
     sandbox.run(&ws, &["verify"]).ok();
     let run = sandbox.run(&ws, &["remove", "aa", "--json"]).ok();
     assert_eq!(run.components().keys().collect::<Vec<_>>(), [AA, NN], "{run}");

@@ -29,6 +29,9 @@ struct Row {
     checksum: String,
     action: &'static str,
     requested: bool,
+    /// Whether another one needs it.
+    #[serde(skip)]
+    needed: bool,
 }
 
 impl FetchReport {
@@ -53,6 +56,7 @@ impl FetchReport {
                 checksum: entry.checksum.to_string(),
                 action,
                 requested: entry.requested,
+                needed: planned.iter().any(|one| one.entry.dependencies.contains(&entry.id)),
             });
         }
         for entry in workspace.lock.components.values().filter(|entry| !planned.iter().any(|one| one.entry.id == entry.id)) {
@@ -116,7 +120,11 @@ impl Report for FetchReport {
         let mut text = String::new();
         let width = self.components.iter().map(|row| row.id.len()).max().unwrap_or_default();
         for row in &self.components {
-            let why = if row.requested { "" } else { "  (needed by another)" };
+            let why = match (row.requested, row.needed) {
+                (true, _) => "",
+                (false, true) => "  (needed by another)",
+                (false, false) => "  (no longer needed)",
+            };
             text += &format!("{:9} {:width$} {}  {}{why}\n", row.action, row.id, row.version, row.path);
         }
         if self.dry_run {
