@@ -62,7 +62,7 @@ struct DiffReport {
 #[derive(Serialize)]
 struct Row {
     id: ComponentId,
-    path: RelPath,
+    path: String,
     change: &'static str,
     /// Its name before, where it was renamed.
     from: Option<RelPath>,
@@ -196,7 +196,15 @@ fn local(workspace: &Workspace, places: &mut Places<'_>, entry: &LockEntry, rows
     let (old, new) = held.sums();
     let Ok(pairs) = detected(&old, &new, &held);
     let renames = pairs.into_iter().map(|(from, to)| (from.clone(), to.clone())).collect();
+    let start = rows.len();
     differences(&entry.id, &base, &ours, &renames, rows);
+    // A name that could not be published is that of a file of the receiver's own.
+    for file in found.iter().filter(|file| file.path.is_none()) {
+        let (nothing, bytes) = (b"".as_slice(), file.bytes.as_deref().unwrap_or_default());
+        let shown = |bytes| Shown { bytes, executable: None, pieces: None };
+        rows.push(row(&entry.id, &file.shown, "added", &shown(nothing), &shown(bytes)));
+    }
+    rows[start..].sort_by(|a, b| a.path.cmp(&b.path));
     Ok(())
 }
 
@@ -212,11 +220,11 @@ fn differences(id: &ComponentId, old: &Side<'_>, new: &Side<'_>, renames: &BTree
             // Another file came in its place, and has a row of its own.
             Some(_) if to.is_none() && came.contains(path) => {}
             Some(is) => rows.extend(changed(id, (path, was), (target, is))),
-            None => rows.push(row(id, path, "removed", was, &empty)),
+            None => rows.push(row(id, path.as_str(), "removed", was, &empty)),
         }
     }
     let fresh = new.iter().filter(|(path, _)| !old.contains_key(*path) && !came.contains(*path));
-    rows.extend(fresh.map(|(path, is)| row(id, path, "added", &empty, is)));
+    rows.extend(fresh.map(|(path, is)| row(id, path.as_str(), "added", &empty, is)));
     rows[start..].sort_by(|a, b| a.path.cmp(&b.path));
 }
 
@@ -229,17 +237,17 @@ fn changed(id: &ComponentId, (from, was): (&RelPath, &Shown<'_>), (path, is): (&
         }
     };
     if from != path {
-        return Some(Row { from: Some(from.clone()), ..row(id, path, "renamed", was, is) });
+        return Some(Row { from: Some(from.clone()), ..row(id, path.as_str(), "renamed", was, is) });
     }
     let mode = was.executable.zip(is.executable).is_some_and(|(was, is)| was != is);
     match (same, mode) {
         (true, false) => None,
-        (true, true) => Some(Row { places: None, diff: None, ..row(id, path, "mode", was, is) }),
-        (false, _) => Some(row(id, path, "modified", was, is)),
+        (true, true) => Some(Row { places: None, diff: None, ..row(id, path.as_str(), "mode", was, is) }),
+        (false, _) => Some(row(id, path.as_str(), "modified", was, is)),
     }
 }
 
-fn row(id: &ComponentId, path: &RelPath, change: &'static str, was: &Shown<'_>, is: &Shown<'_>) -> Row {
+fn row(id: &ComponentId, path: &str, change: &'static str, was: &Shown<'_>, is: &Shown<'_>) -> Row {
     let secret = was.pieces.is_some() || is.pieces.is_some();
     let (old, new) = (normalise(was.bytes), normalise(is.bytes));
     let diff = unified(&old, &new);
@@ -247,7 +255,7 @@ fn row(id: &ComponentId, path: &RelPath, change: &'static str, was: &Shown<'_>, 
     let places = if secret || matches!(change, "added" | "removed") { None } else { compare(was.bytes, is.bytes) };
     Row {
         id: id.clone(),
-        path: path.clone(),
+        path: path.to_owned(),
         change,
         from: None,
         added: lines.map(|lines| lines.added),

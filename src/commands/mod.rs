@@ -80,7 +80,8 @@ impl Moved {
 /// Opens the workspace that the command runs in, and says what an interrupted run had left there.
 fn open_workspace(context: &Context) -> Result<Workspace> {
     let ui = &context.ui;
-    let workspace = Workspace::open(&context.directory, context.state_dir()?, &|| ui.say("waiting for another forum in this workspace"))?;
+    let mut workspace =
+        Workspace::open(&context.directory, context.state_dir()?, &|| ui.say("waiting for another forum in this workspace"))?;
     match &workspace.recovered {
         Recovered::Nothing => {}
         Recovered::Finished => ui.say("finished what an interrupted run had begun"),
@@ -92,6 +93,7 @@ fn open_workspace(context: &Context) -> Result<Workspace> {
     for key in &workspace.file.unknown {
         ui.say(&format!("warning: {WORKSPACE_FILE}: `{}` means nothing to this forum", key.escape_debug()));
     }
+    update::remember(&mut workspace, ui)?;
     Ok(workspace)
 }
 

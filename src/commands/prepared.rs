@@ -83,7 +83,11 @@ impl Prepared {
 
 /// The answers that are written: what has neither answer nor default keeps its placeholder.
 pub(super) fn applied(manifest: &Manifest, answers: &Answers) -> Answers {
-    complete(&manifest.variables, answers).unwrap_or_else(|_| answers.clone())
+    complete(&manifest.variables, answers).unwrap_or_else(|unknown| {
+        let mut known = manifest.variables.clone();
+        known.retain(|name, _| !unknown.contains(name));
+        complete(&known, answers).unwrap_or_else(|_| answers.clone())
+    })
 }
 
 /// The entry for the lock, but for what the files tell.

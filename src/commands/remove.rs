@@ -12,7 +12,7 @@ use crate::error::{Code, Failure};
 use crate::model::id::{ComponentId, IdOrName};
 use crate::model::lockfile::Lock;
 use crate::store::fs::journal::Transaction;
-use crate::store::kept::{Kept, KeptCopies};
+use crate::store::kept::{Kept, KeptCopies, Replacing};
 use crate::ui::{Report, columns};
 
 /// Take a component out of the workspace
@@ -66,7 +66,8 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     lock.components.retain(|id, _| !gone.contains(id));
     refuse_locked(context, &workspace, &lock)?;
     let copies = KeptCopies::of(context.state_dir()?, &workspace.root);
-    let keeping = copies.keep(&workspace, "remove", context.settings.now, &gone.iter().collect::<Vec<_>>())?;
+    let what = Replacing { command: "remove", at: context.settings.now, after: &lock };
+    let keeping = copies.keep(&workspace, what, &gone.iter().collect::<Vec<_>>())?;
     let mut change = Transaction::begin(&workspace.root)?;
     keeping.watch(&mut change);
     for one in keeping.copy().iter().flat_map(|kept| &kept.components).filter(|one| one.present) {

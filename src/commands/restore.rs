@@ -6,14 +6,16 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::{Moved, Outcome, open_workspace, refuse_locked};
+use super::update::waits_with;
+use super::{Moved, Outcome, open_workspace, refuse_locked, refuse_waiting};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::model::id::{ComponentId, IdOrName};
-use crate::model::lockfile::Lock;
+use crate::model::lockfile::{Lock, LockEntry};
+use crate::model::update::{Needs, group};
 use crate::model::workspace_file::WorkspaceFile;
 use crate::store::fs::journal::{Expectation, Transaction};
-use crate::store::kept::{Keeping, Kept, KeptComponent, KeptCopies, Listed};
+use crate::store::kept::{Keeping, Kept, KeptComponent, KeptCopies, Listed, Replacing};
 use crate::store::workspace::Workspace;
 use crate::ui::{Report, columns};
 
@@ -155,62 +157,131 @@ fn choose<'a>(ours: &'a [Kept], lost: &'a [Kept], typed: &IdOrName, args: &Args)
     }
 }
 
-/// The component, and those of its dependencies that went with it and have not come back since.
+/// What comes back, and what goes with the change that is undone.
+struct Back<'a> {
+    kept: &'a Kept,
+    components: Vec<&'a KeptComponent>,
+    /// What came by that change, and nothing needs without it.
+    gone: Vec<LockEntry>,
+}
+
+/// The component, and what the same command replaced with it: what it needs or what needs it, where that is as the
+/// command left it; and those of its dependencies that went and have not come back since.
 fn chosen<'a>(kept: &'a Kept, id: &ComponentId, lock: &Lock) -> Vec<&'a KeptComponent> {
+    let together = together(kept, id);
     let mut found: BTreeMap<&ComponentId, &KeptComponent> = BTreeMap::new();
-    let mut open = vec![id.clone()];
+    let as_left = |one: &&KeptComponent| together.contains(&one.id) && is_as_left(kept, lock, &one.id);
+    let mut open: Vec<ComponentId> = kept.components.iter().filter(as_left).map(|one| one.id.clone()).chain([id.clone()]).collect();
+    let first = open.clone();
     while let Some(next) = open.pop() {
         let Some(one) = kept.get(&next) else { continue };
-        if (next == *id || !lock.components.contains_key(&next)) && found.insert(&one.id, one).is_none() {
+        if (first.contains(&next) || !lock.components.contains_key(&next)) && found.insert(&one.id, one).is_none() {
             open.extend(one.entry.iter().flat_map(|entry| entry.dependencies.clone()));
         }
     }
     found.into_values().collect()
 }
 
+/// What one command changed together with a component.
+fn together(kept: &Kept, id: &ComponentId) -> Vec<ComponentId> {
+    let mut needs: BTreeMap<ComponentId, Vec<ComponentId>> = BTreeMap::new();
+    for entry in kept.components.iter().filter_map(|one| one.entry.as_ref()).chain(&kept.left) {
+        needs.entry(entry.id.clone()).or_default().extend(entry.dependencies.iter().cloned());
+    }
+    group(&needs.iter().map(|(id, needs)| (id, needs.as_slice())).collect::<Needs<'_>>(), id)
+}
+
+/// Refuses to take one component out of an update that waits for more: that would tear apart what moves together.
+fn refuse_torn(workspace: &Workspace, components: &[&KeptComponent]) -> Result<()> {
+    let here = components.iter().filter_map(|one| workspace.lock.components.get(&one.id));
+    for entry in here.filter(|entry| entry.pending.is_some()) {
+        if waits_with(workspace, &entry.id)?.iter().any(|id| components.iter().all(|one| one.id != *id)) {
+            return Err(refuse_waiting(entry).into());
+        }
+    }
+    Ok(())
+}
+
+/// Whether a component is here at the very version that the command left, or is about to be.
+fn is_as_left(kept: &Kept, lock: &Lock, id: &ComponentId) -> bool {
+    let left = kept.left.iter().find(|entry| entry.id == *id);
+    left.zip(lock.components.get(id)).is_some_and(|(left, here)| {
+        let version = here.pending.as_ref().map_or(&here.version, |pending| &pending.to);
+        left.version == *version && left.path == here.path
+    })
+}
+
+/// What the command brought with a component, and nothing needs any more in the lock that comes back.
+fn brought(kept: &Kept, id: &ComponentId, here: &Lock, lock: &mut Lock) -> Vec<LockEntry> {
+    let together = together(kept, id);
+    let came = |entry: &&LockEntry| kept.get(&entry.id).is_none() && together.contains(&entry.id) && is_as_left(kept, here, &entry.id);
+    let mut gone = Vec::new();
+    loop {
+        let loose = |entry: &&LockEntry| {
+            lock.components.get(&entry.id).is_some_and(|one| !one.requested && lock.dependents(&one.id).next().is_none())
+        };
+        let Some(next) = kept.left.iter().filter(came).find(loose) else { return gone };
+        gone.extend(lock.components.remove(&next.id));
+    }
+}
+
 fn restore(context: &Context, workspace: &mut Workspace, copies: &KeptCopies, kept: &Kept, id: &ComponentId) -> Result<Vec<Moved>> {
-    let back = chosen(kept, id, &workspace.lock);
+    let components = chosen(kept, id, &workspace.lock);
+    refuse_torn(workspace, &components)?;
     let mut lock = workspace.lock.clone();
-    for one in &back {
+    for one in &components {
         lock.components.remove(&one.id);
         lock.components.extend(one.entry.clone().map(|entry| (one.id.clone(), entry)));
     }
+    let gone = brought(kept, id, &workspace.lock, &mut lock);
+    let back = Back { kept, components, gone };
     refuse_locked(context, workspace, &lock)?;
-    let here = |one: &&&KeptComponent| workspace.lock.components.contains_key(&one.id) || workspace.file.components.contains_key(&one.id);
-    let replaced: Vec<_> = back.iter().filter(here).map(|one| &one.id).collect();
-    for one in back.iter().filter(|one| workspace.lock.components.get(&one.id).is_none_or(|entry| entry.path != one.path)) {
+    let here = |id: &&ComponentId| workspace.lock.components.contains_key(*id) || workspace.file.components.contains_key(*id);
+    let ids = back.components.iter().map(|one| &one.id).chain(back.gone.iter().map(|entry| &entry.id));
+    let replaced: Vec<_> = ids.filter(here).collect();
+    for one in back.components.iter().filter(|one| workspace.lock.components.get(&one.id).is_none_or(|entry| entry.path != one.path)) {
         workspace.require_free(&one.id.to_string(), &one.path)?;
     }
-    let keeping = copies.keep(workspace, "restore", context.settings.now, &replaced)?;
-    put_back(workspace, kept, &back, &lock, &keeping)?;
+    let keeping = copies.keep(workspace, Replacing { command: "restore", at: context.settings.now, after: &lock }, &replaced)?;
+    put_back(workspace, &back, &lock, &keeping)?;
     let now = keeping.done();
+    for entry in &back.gone {
+        workspace.remove_empty_above(&entry.path);
+        context.ui.say(&format!("note: {} came with what is undone, and went; a copy is kept: forum restore {}", entry.id, entry.id));
+    }
     let kept_as = |id: &ComponentId| {
         let now = now.as_ref()?;
         now.get(id)?.present.then(|| now.place(id))
     };
-    Ok(back.iter().map(|one| Moved { id: one.id.clone(), path: one.path.clone(), kept_as: kept_as(&one.id) }).collect())
+    Ok(back.components.iter().map(|one| Moved { id: one.id.clone(), path: one.path.clone(), kept_as: kept_as(&one.id) }).collect())
 }
 
 /// `forum.toml` as it was, comments and all, where nothing but what comes back has changed in it since.
-fn file_before(workspace: &Workspace, kept: &Kept, back: &[&KeptComponent]) -> Option<WorkspaceFile> {
+fn file_before(workspace: &Workspace, back: &Back<'_>) -> Option<WorkspaceFile> {
+    let kept = back.kept;
     let before = WorkspaceFile::parse(kept.workspace_file.as_ref()?.as_bytes()).ok()?;
     let mut since = before.clone();
-    for one in &kept.components {
-        match workspace.file.components.get(&one.id) {
-            Some(entry) => since.set_component(&one.id, entry),
-            None => since.remove_component(&one.id),
+    for id in kept.components.iter().map(|one| &one.id).chain(back.gone.iter().map(|entry| &entry.id)) {
+        match workspace.file.components.get(id) {
+            Some(entry) => since.set_component(id, entry),
+            None => since.remove_component(id),
         }
     }
-    (back.len() == kept.components.len() && since.render() == workspace.file.render()).then_some(before)
+    (back.components.len() == kept.components.len() && since.render() == workspace.file.render()).then_some(before)
 }
 
-fn put_back(workspace: &mut Workspace, kept: &Kept, back: &[&KeptComponent], lock: &Lock, keeping: &Keeping) -> Result<()> {
+fn put_back(workspace: &mut Workspace, back: &Back<'_>, lock: &Lock, keeping: &Keeping) -> Result<()> {
     let mut change = Transaction::begin(&workspace.root)?;
     keeping.watch(&mut change);
-    if let Some(before) = file_before(workspace, kept, back) {
+    if let Some(before) = file_before(workspace, back) {
         workspace.file = before;
     }
-    for one in back {
+    for entry in &back.gone {
+        if workspace.directory(&entry.path)?.is_some() {
+            change.remove_tree(&entry.path)?;
+        }
+    }
+    for one in &back.components {
         let old = workspace.lock.components.get(&one.id).map(|entry| entry.path.clone());
         if let Some(old) = old.filter(|old| !one.present || *old != one.path) {
             change.remove_tree(&old)?;
@@ -219,7 +290,7 @@ fn put_back(workspace: &mut Workspace, kept: &Kept, back: &[&KeptComponent], loc
             if !workspace.exists(&one.path)? {
                 change.expect(&one.path, Expectation::Absent)?;
             }
-            let files = KeptCopies::files(kept, &one.id).with_context(|| format!("the copy of {}", one.id))?;
+            let files = KeptCopies::files(back.kept, &one.id).with_context(|| format!("the copy of {}", one.id))?;
             let mut tree = change.stage_tree(&one.path)?;
             tree.copy_from(&files)?;
             tree.finish()?;
@@ -237,7 +308,7 @@ fn put_back(workspace: &mut Workspace, kept: &Kept, back: &[&KeptComponent], loc
         }
     }
     let mut pending = workspace.pending()?;
-    if back.iter().filter(|one| pending.updates.remove(&one.id).is_some()).count() > 0 {
+    if back.components.iter().filter(|one| pending.updates.remove(&one.id).is_some()).count() > 0 {
         workspace.stage_pending(&mut change, &pending)?;
     }
     workspace.stage(&mut change, lock)?;

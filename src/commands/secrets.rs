@@ -35,7 +35,7 @@ pub(super) fn known(workspace: &Workspace, registry: &Registry, entry: &LockEntr
     prepared.answers.extend(secrets.clone());
     let Ok(files) = prepared.files(&entry.id) else { return Ok(None) };
     for path in entry.pieces.keys() {
-        let lies = workspace.read_whole(&entry.path.join(path)?)?;
+        let lies = workspace.read_whole(&path.within(&entry.path))?;
         let written = bytes_of(&files, path.as_str());
         if lies.as_deref().map(normalise) != written.map(normalise) {
             return Ok(None);

@@ -27,12 +27,14 @@ pub struct Carried {
 pub fn carry(old: &Variables, new: &Variables, applied: &Answers, edited: &Answers) -> Carried {
     let mut carried = Carried::default();
     for (name, variable) in new {
-        let earlier = variable.renamed_from.as_ref().filter(|earlier| !old.contains_key(name) && old.contains_key(*earlier));
+        let earlier = known_before(old, variable).filter(|_| is_renamed(old, new, name));
         let known = earlier.unwrap_or(name);
         if let Some(earlier) = earlier {
             carried.renamed.insert(name.clone(), earlier.clone());
         }
-        let written = edited.get(name).or_else(|| edited.get(known)).filter(|answer| applied.get(known) != Some(*answer));
+        // Under a name that another variable had, another one's answer stands.
+        let written = edited.get(name).filter(|_| known == name || !old.contains_key(name));
+        let written = written.or_else(|| edited.get(known)).filter(|answer| applied.get(known) != Some(*answer));
         if let Some(answer) = written.and_then(|answer| variable.check_answer(name, answer).ok()) {
             carried.answers.insert(name.clone(), answer);
             continue;
@@ -55,6 +57,15 @@ pub fn carry(old: &Variables, new: &Variables, applied: &Answers, edited: &Answe
 pub fn may_skip_renames(old: &Variables, new: &Variables) -> bool {
     let came = |(name, variable): (&String, &Variable)| !old.contains_key(name) && known_before(old, variable).is_none();
     new.iter().any(came) && old.keys().any(|name| !new.contains_key(name))
+}
+
+/// Whether a variable that says what it was called was renamed since the old version. A name that was there before is
+/// another one's only where that one has a new name, too: `renamed-from` may stay in a manifest for ever.
+fn is_renamed(old: &Variables, new: &Variables, name: &String) -> bool {
+    let Some(before) = old.get(name) else { return true };
+    let earlier = |variables: &Variables| variables.get(name).and_then(|variable| variable.renamed_from.clone());
+    let moved = |(other, variable): (&String, &Variable)| other != name && variable.renamed_from.as_ref() == Some(name);
+    before.renamed_from != earlier(new) && new.iter().any(moved)
 }
 
 fn known_before<'v>(old: &Variables, variable: &'v Variable) -> Option<&'v String> {
@@ -161,6 +172,23 @@ mod tests {
         }
         assert!(!may_skip_renames(&old, &variables("[b]\nrenamed-from = \"a\"\n")));
         assert!(!may_skip_renames(&old, &variables("[a]\n[x]\n[new]\n")));
+    }
+
+    #[test]
+    fn names_that_are_swapped_or_handed_on_take_their_answers_along_once() {
+        let applied = answers("a = \"1\"\nb = \"2\"\n");
+        let swap = variables("[a]\nrenamed-from = \"b\"\n[b]\nrenamed-from = \"a\"\n");
+        let on = variables("[b]\nrenamed-from = \"a\"\n[c]\nrenamed-from = \"b\"\n");
+        let old = variables("[a]\n[b]\n");
+        for edited in [&applied, &Answers::new()] {
+            assert_eq!(carry(&old, &swap, &applied, edited).answers, answers("a = \"2\"\nb = \"1\"\n"));
+            assert_eq!(carry(&old, &on, &applied, edited).answers, answers("b = \"1\"\nc = \"2\"\n"));
+            assert_eq!(carry(&swap, &swap, &applied, edited).answers, applied);
+        }
+        let late = variables("[a]\n[b]\nrenamed-from = \"a\"\n");
+        assert_eq!(carry(&old, &late, &applied, &applied).answers, applied);
+        let swapped = carry(&old, &swap, &applied, &applied);
+        assert!(swapped.changes(&old, &swap, &applied, &swapped.answers).iter().all(|one| one.change == VariableFate::Renamed));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! components do. A later format is refused rather than read half; keys may be added within format 1 as long as
 //! an older forum, which would drop them, does no harm by it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -106,6 +106,21 @@ pub(crate) fn has_conflict_markers(text: &str) -> bool {
 }
 
 impl Lock {
+    /// What nobody asked for and nothing here needs, and what that needs in turn. An update leaves it where its receiver
+    /// has changed it; `forum remove` takes it.
+    #[must_use]
+    pub fn left_over(&self) -> BTreeSet<&ComponentId> {
+        let alone = |entry: &&LockEntry| !entry.requested && self.dependents(&entry.id).next().is_none();
+        let mut open: Vec<&ComponentId> = self.components.values().filter(alone).map(|entry| &entry.id).collect();
+        let mut found = BTreeSet::new();
+        while let Some(id) = open.pop() {
+            if let Some(entry) = self.components.get(id).filter(|_| found.insert(id)) {
+                open.extend(&entry.dependencies);
+            }
+        }
+        found
+    }
+
     /// Reads a lock.
     ///
     /// # Errors

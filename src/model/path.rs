@@ -129,6 +129,12 @@ impl RelPath {
         format!("{}/{}", self.0, below.0).parse()
     }
 
+    /// Where this file of a component lies in a workspace: however long that path is, nobody publishes it.
+    #[must_use]
+    pub fn within(&self, directory: &Self) -> Self {
+        Self(format!("{}/{}", directory.0, self.0))
+    }
+
     /// With the separators of this platform.
     #[must_use]
     pub fn to_path(&self) -> PathBuf {

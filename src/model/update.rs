@@ -5,7 +5,7 @@
 //! until `--continue` or `--abort`. The lock alone says that an update waits; where this file is lost (a colleague's
 //! checkout has the lock and no `.forum`), the registry and the kept copy hold what it said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use semver::Version;
@@ -128,6 +128,22 @@ impl PendingFile {
     pub fn render(&self) -> Vec<u8> {
         serde_json::to_vec_pretty(self).expect("names, numbers and texts are JSON")
     }
+}
+
+/// Components and what they need.
+pub type Needs<'a> = BTreeMap<&'a ComponentId, &'a [ComponentId]>;
+
+/// Those that go together: what moves with another one that it needs, or that needs it.
+#[must_use]
+pub fn group(all: &Needs<'_>, start: &ComponentId) -> Vec<ComponentId> {
+    let near = |a: &ComponentId, b: &ComponentId| all.get(a).is_some_and(|needs| needs.contains(b));
+    let mut group: BTreeSet<&ComponentId> = [start].into();
+    loop {
+        let more = |id: &&&ComponentId| !group.contains(**id) && group.iter().any(|other| near(id, other) || near(other, id));
+        let Some(next) = all.keys().find(more) else { break };
+        group.insert(next);
+    }
+    group.into_iter().cloned().collect()
 }
 
 /// A name for a file beside `path` that nothing has yet: `word` says what it is, and the version it comes from.

@@ -21,7 +21,7 @@ use super::fs::{make_private_directory, names_in, read_small, remove_directory};
 use super::memory::file_name_of;
 use super::workspace::Workspace;
 use crate::model::id::ComponentId;
-use crate::model::lockfile::LockEntry;
+use crate::model::lockfile::{Lock, LockEntry};
 use crate::model::path::RelPath;
 use crate::model::workspace_file::Entry;
 
@@ -54,6 +54,9 @@ pub struct Kept {
     pub at: Timestamp,
     /// The components, as they were.
     pub components: Vec<KeptComponent>,
+    /// What the command left of these, and what it brought. An older forum did not write it down.
+    #[serde(default)]
+    pub left: Vec<LockEntry>,
     /// `forum.toml` as it was.
     #[serde(default)]
     pub workspace_file: Option<String>,
@@ -92,6 +95,17 @@ impl Kept {
     pub fn get(&self, id: &ComponentId) -> Option<&KeptComponent> {
         self.components.iter().find(|kept| kept.id == *id)
     }
+}
+
+/// The change that a copy is made for.
+#[derive(Debug, Clone, Copy)]
+pub struct Replacing<'a> {
+    /// The command.
+    pub command: &'a str,
+    /// When.
+    pub at: Timestamp,
+    /// The lock when all is done, and an update that waits is settled.
+    pub after: &'a Lock,
 }
 
 /// A copy that is taken back when this is dropped, unless what it was made for has happened.
@@ -144,7 +158,7 @@ impl KeptCopies {
     ///
     /// # Errors
     /// When something cannot be copied: then nothing must be replaced.
-    pub fn keep(&self, workspace: &Workspace, command: &str, at: Timestamp, ids: &[&ComponentId]) -> Result<Keeping> {
+    pub fn keep(&self, workspace: &Workspace, what: Replacing<'_>, ids: &[&ComponentId]) -> Result<Keeping> {
         if ids.is_empty() {
             return Ok(Keeping::default());
         }
@@ -155,8 +169,11 @@ impl KeptCopies {
         let slot: RelPath = format!("{number:06}").parse()?;
         let folder = self.folder.join(slot.as_str());
         let workspace_file = Some(workspace.file_before.render());
+        let Replacing { command, at, after } = what;
+        let changed = |entry: &&LockEntry| ids.contains(&&entry.id) || workspace.lock.components.get(&entry.id) != Some(entry);
+        let left = after.components.values().filter(changed).cloned().collect();
         let here = self.root.to_string_lossy().into_owned();
-        let mut kept = Kept { command: command.to_owned(), at, components: Vec::new(), workspace_file, workspace: here, folder };
+        let mut kept = Kept { command: command.to_owned(), at, components: Vec::new(), left, workspace_file, workspace: here, folder };
         let mut change = Transaction::begin(&self.folder).with_context(doing)?;
         let mut seen = Vec::new();
         for id in ids {

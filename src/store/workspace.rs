@@ -64,6 +64,11 @@ pub struct FoundFile {
     pub executable: Option<bool>,
 }
 
+/// Whether an entry is a file that a component may hold, or that stands in the way of one.
+fn is_content(found: &Entry) -> bool {
+    found.kind != Kind::Dir && !found.path.is_git()
+}
+
 fn read_found(dir: &Dir, found: Entry) -> Result<FoundFile> {
     let (bytes, executable) = match found.kind {
         Kind::File { executable, .. } => (dir.read_native(&found.path.native(), u64::MAX)?, cfg!(unix).then_some(executable)),
@@ -144,14 +149,14 @@ impl Workspace {
     }
 
     /// The files of a component as they lie in the workspace, each read when it is come to; `None` where its directory is
-    /// missing.
+    /// missing. A repository that its receiver made there is theirs, and no adaptation.
     ///
     /// # Errors
     /// When it cannot be read, or a link or file stands in its place.
     pub fn files(&self, entry: &LockEntry) -> Result<Option<impl Iterator<Item = Result<FoundFile>> + use<>>> {
         let Some(dir) = self.directory(&entry.path).with_context(|| entry.id.to_string())? else { return Ok(None) };
         let listed = dir.list(Limits::default())?;
-        Ok(Some(listed.into_iter().filter(|found| found.kind != Kind::Dir).map(move |found| read_found(&dir, found))))
+        Ok(Some(listed.into_iter().filter(is_content).map(move |found| read_found(&dir, found))))
     }
 
     /// As [`Self::files`], all at once; none where the directory is missing.
@@ -168,7 +173,7 @@ impl Workspace {
     /// When it cannot be read, or a link or file stands in its place.
     pub fn holds(&self, path: &RelPath, files: &[ContentFile]) -> Result<bool> {
         let Some(dir) = self.directory(path)? else { return Ok(false) };
-        let listed: Vec<_> = dir.list(Limits::default())?.into_iter().filter(|found| found.kind != Kind::Dir).collect();
+        let listed: Vec<_> = dir.list(Limits::default())?.into_iter().filter(is_content).collect();
         if listed.len() != files.len() {
             return Ok(false);
         }

@@ -49,6 +49,7 @@ mod servers;
 mod update;
 mod update_answers;
 mod update_around;
+mod update_back;
 mod update_faults;
 mod update_names;
 mod variables;

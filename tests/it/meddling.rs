@@ -36,11 +36,11 @@ impl Meddling {
         self.path.strip_prefix("../../../").map_or_else(|| format!("components/{PUPIL}/{}", self.path), str::to_owned)
     }
 
-    /// All but its own file and what it stands in, which may be new.
+    /// All but its own file and what it stands in, which may be new, and what was rescued at the last moment.
     fn others(&self, all: &Contents) -> Contents {
         let place = self.place();
         let mut others = besides_forum(all);
-        others.retain(|path, _| *path != place && !place.starts_with(&format!("{path}/")));
+        others.retain(|path, _| *path != place && !place.starts_with(&format!("{path}/")) && !path.contains(".meanwhile-"));
         others
     }
 }

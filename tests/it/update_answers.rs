@@ -134,3 +134,32 @@ fn a_variable_that_was_renamed_twice_keeps_its_answer_over_a_version_that_was_le
     let wishes = text(&copy.ws.join("forum.toml"));
     assert!(wishes.contains("c = \"2281\"") && !wishes.contains("a = \""), "{wishes}");
 }
+
+#[test]
+fn a_default_is_told_also_where_a_secret_is_not_known_and_swapped_names_keep_their_answers() {
+    let variable = |name: &str, text: &str, more: &str| {
+        format!("[variables.{name}]\n{more}replace = [{{ file = \"f.txt\", text = \"@@{text}@@\", count = 1 }}]\n")
+    };
+    let key = variable("key", "KEY", "type = \"secret\"\n");
+    let old = [&key, &variable("in", "IN", ""), &variable("out", "OUT", "")].map(String::as_str).concat();
+    let new = [
+        &key,
+        &variable("out", "IN", "renamed-from = \"in\"\n"),
+        &variable("in", "OUT", "renamed-from = \"out\"\n"),
+        &variable("fresh", "FRESH", "default = \"n\"\n"),
+    ];
+    let text = "key=@@KEY@@\nin=@@IN@@\n1\n2\n3\nout=@@OUT@@\n";
+    let copy = Copy::with_answers(
+        vec![
+            version("1.0.0", &[("f.txt", text)]).manifest(&old),
+            version("1.1.0", &[("f.txt", &format!("{text}fresh=@@FRESH@@\n"))]).manifest(&new.map(String::as_str).concat()),
+        ],
+        &["key=hush-hush", "in=left", "out=right"],
+    );
+    copy.write("mine.txt", "mine\n");
+    let run = copy.update(&[]).ok();
+    assert_eq!(copy.read("f.txt"), "key=hush-hush\nin=left\n1\n2\n3\nout=right\nfresh=n\n");
+    let rows = run.json()["components"][0]["variables"].clone();
+    let answer = |name: &str| rows.as_array().unwrap().iter().find(|row| row["name"] == name).map(|row| row["answer"].clone());
+    assert_eq!((answer("fresh"), answer("in"), answer("out")), (Some("n".into()), Some("right".into()), Some("left".into())), "{run}");
+}

@@ -70,6 +70,12 @@ fn what_lies_outside_of_forum_toml_can_be_looked_at_and_is_named() {
         assert!(run.stdout.contains("version 2.0.0"), "{run}");
     }
     sandbox.run(&ws, &["diff", "app", "--upstream", "3.0.0", "--json"]).fails(1, "not-found");
+    registry.publish_version(app("1.0.1"));
+    registry.tombstone(APP, "1.0.1", "contained personal data");
+    for command in [["diff", "app", "--upstream", "1.0.1", "--json"], ["update", "app", "--to", "1.0.1", "--json"]] {
+        let error = sandbox.run(&ws, &command).fails(1, "not-found");
+        assert!(error.contains("was removed: contained personal data"), "{error}");
+    }
     let run = sandbox.run(&ws, &["update"]).ok();
     assert!(run.stderr.contains("forum fetch goteborg/app@^2.0.0"), "{run}");
     sandbox.run(&ws, &["update", "app", "--to", "2.0.0", "--json"]).fails(1, "no-solution");

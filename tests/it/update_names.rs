@@ -167,3 +167,90 @@ fn markers_are_found_behind_a_byte_order_mark_and_under_another_name() {
     copy.write("other.txt", "ett\n2\n");
     copy.update(&["--continue"]).ok();
 }
+
+#[test]
+fn what_both_sides_renamed_is_merged_as_git_merges_it() {
+    let nine = TEN.replace('9', "nine");
+    let copy = Copy::of(vec![
+        version("1.0.0", &[("a.txt", TEN), ("b.txt", &TEN.replace('1', "b")), ("c.txt", &TEN.replace('1', "c"))]),
+        version(
+            "1.1.0",
+            &[("n.txt", &nine), ("theirs.txt", &TEN.replace('1', "b").replace('9', "nine")), ("up.txt", &TEN.replace('1', "c"))],
+        ),
+    ]);
+    for (from, to, mark) in [("a.txt", "n.txt", "two"), ("b.txt", "ours.txt", "two"), ("c.txt", "mine.txt", "2")] {
+        let content = copy.read(from).replace('2', mark);
+        fs::remove_file(copy.at.join(from)).unwrap();
+        copy.write(to, &content);
+    }
+    let run = copy.update(&[]).ok();
+    assert_eq!(copy.read("n.txt"), TEN.replace('2', "two").replace('9', "nine"), "the same name on both sides: {run}");
+    assert_eq!(copy.read("ours.txt"), TEN.replace('1', "b").replace('2', "two").replace('9', "nine"), "ours stays the name: {run}");
+    assert_eq!(
+        (outcome(&run, "n.txt").0, outcome(&run, "ours.txt").0, outcome(&run, "mine.txt").0),
+        ("merged".into(), "merged".into(), "kept".into())
+    );
+    for gone in ["a.txt", "b.txt", "c.txt", "theirs.txt", "up.txt"] {
+        assert!(!copy.at.join(gone).exists() && !run.stdout.contains(&format!("\"{gone}\"")), "{gone}: {run}");
+    }
+}
+
+#[test]
+fn a_file_that_we_renamed_and_the_owner_took_away_is_a_conflict() {
+    let copy = Copy::of(vec![version("1.0.0", &[("a.txt", TEN), ("k.txt", "k\n")]), version("1.1.0", &[("k.txt", "k\n")])]);
+    let before = contents(&copy.at);
+    fs::rename(copy.at.join("a.txt"), copy.at.join("m.txt")).unwrap();
+    let run = copy.update(&[]).exits(4);
+    assert_eq!(outcome(&run, "m.txt"), ("conflict".into(), "deleted-upstream".into()), "{run}");
+    assert_eq!(copy.read("m.txt"), TEN);
+    copy.update(&["--abort"]).ok();
+    fs::rename(copy.at.join("m.txt"), copy.at.join("a.txt")).unwrap();
+    same_contents(&before, &copy.at);
+}
+
+#[test]
+fn what_is_said_of_a_conflict_is_so() {
+    let changed = TEN.replace('9', "nine");
+    let first = version("1.0.0", &[("del.txt", TEN), ("gone.txt", TEN), ("keep.txt", &TEN.replace('1', "keep")), ("k.txt", "k\n")]);
+    let copy = Copy::of(vec![first, version("1.1.0", &[("del.txt", &changed), ("k.txt", "k\n"), ("new/x.txt", "x\n"), ("way", "y\n")])]);
+    fs::remove_file(copy.at.join("del.txt")).unwrap();
+    copy.write("gone.txt", "mine\n");
+    copy.write("keep.txt", &TEN.replace('2', "two"));
+    copy.write("new", "a file of mine\n");
+    copy.write("way/mine.txt", "mine\n");
+    let run = copy.run(&["update"]).exits(4);
+    assert!(run.stdout.contains(&format!("waits {ID}: 1.0.0 -> 1.1.0")) && !run.stdout.contains("updated"), "{run}");
+    assert!(run.stderr.contains(&format!("kept: forum restore {ID}")), "{run}");
+    let said = |path: &str| {
+        let lines: Vec<_> = run.stderr.lines().collect();
+        let at = lines.iter().position(|line| line.contains(&format!("{path}  ("))).unwrap_or_else(|| panic!("{path}: {run}"));
+        lines[at + 1].to_owned()
+    };
+    assert!(said("del.txt").contains("nothing is in place"), "{run}");
+    assert!(said("gone.txt").contains("a report is"), "{run}");
+    for path in ["new/x.txt", "way"] {
+        assert!(said(path).contains("stays") && !said(path).contains("yours is in place"), "{run}");
+    }
+    for path in contents(&copy.at).into_keys().filter(|path| path.contains("theirs-") || path.contains("conflicts-")) {
+        fs::remove_file(copy.at.join(path)).unwrap();
+    }
+    fs::remove_file(copy.at.join("keep.txt")).unwrap();
+    let run = copy.update(&["--continue"]).ok();
+    for (path, want) in [("del.txt", "kept"), ("gone.txt", "kept"), ("keep.txt", "removed"), ("new/x.txt", "kept")] {
+        assert_eq!(outcome(&run, path), (want.to_owned(), Value::Null), "{path}: {run}");
+    }
+    let run = copy.run(&["update", "--abort"]).exits(1);
+    assert!(run.stderr.contains("forum status"), "{run}");
+}
+
+#[test]
+fn what_is_put_back_is_said_with_one_version() {
+    let copy = Copy::of(vec![version("1.0.0", &[("a.txt", TEN)]), version("1.1.0", &[("a.txt", "x\n")])]);
+    copy.write("a.txt", "mine\n");
+    copy.update(&[]).exits(4);
+    let run = copy.run(&["update", "--abort"]).ok();
+    assert_eq!(run.stdout, format!("put back {ID} 1.0.0\n"), "{run}");
+    fs::remove_dir_all(&copy.at).unwrap();
+    let run = copy.run(&["update"]).ok();
+    assert!(!run.stderr.contains("forum restore"), "nothing was there to be kept: {run}");
+}

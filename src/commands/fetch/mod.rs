@@ -30,7 +30,7 @@ use crate::model::resolve::{Catalog as _, Resolution, Wish, resolve};
 use crate::model::workspace_file::Entry;
 use crate::store::fs::journal::{Expectation, Transaction};
 use crate::store::fs::{make_directory, remove_if_empty};
-use crate::store::kept::{Keeping, KeptCopies};
+use crate::store::kept::{Keeping, KeptCopies, Replacing};
 use crate::store::workspace::Workspace;
 
 /// Fetch components and what they depend on into the workspace
@@ -120,7 +120,9 @@ fn fetch(context: &Context, args: &Args) -> Result<()> {
         None => {
             let targets = choose(&workspace, &mut places, &named)?;
             let asked = Asked { named: &named, force: args.force };
-            plan::plan(context, &mut workspace, &mut places, &targets, &given, asked)?
+            let mut planned = plan::plan(context, &mut workspace, &mut places, &targets, &given, asked)?;
+            planned.extend(plan::left_over(&workspace, &places, &|id| targets.iter().any(|target| target.id == *id))?);
+            planned
         }
     };
     places.notes().iter().for_each(|note| ui.say(note));
@@ -239,7 +241,7 @@ fn apply(context: &Context, workspace: &Workspace, planned: &[Planned], lock: &L
     let replaced = |one: &&Planned| matches!(one.step, Step::Write { new: false, .. }) || one.moved_from.is_some();
     let ids: Vec<_> = planned.iter().filter(replaced).map(|one| &one.entry.id).collect();
     let copies = KeptCopies::of(context.state_dir()?, &workspace.root);
-    let keeping = copies.keep(workspace, "fetch", context.settings.now, &ids)?;
+    let keeping = copies.keep(workspace, Replacing { command: "fetch", at: context.settings.now, after: lock }, &ids)?;
     write(workspace, planned, lock, &keeping)?;
     drop(keeping.done());
     planned.iter().filter_map(|one| one.moved_from.as_ref()).for_each(|from| workspace.remove_empty_above(from));
@@ -254,7 +256,11 @@ fn write(workspace: &Workspace, planned: &[Planned], lock: &Lock, keeping: &Keep
         if *new {
             change.expect(&one.entry.path, Expectation::Absent)?;
         }
+        let here = workspace.directory(one.moved_from.as_ref().unwrap_or(&one.entry.path))?;
         let mut tree = change.stage_tree(&one.entry.path)?;
+        if let Some(here) = here {
+            tree.take_git_over(&here)?;
+        }
         for file in files {
             tree.write(&file.path, file.mode, &file.bytes)?;
         }

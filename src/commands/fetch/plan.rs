@@ -116,10 +116,10 @@ pub(super) fn settled(workspace: &Workspace, places: &Places<'_>) -> Result<Opti
             open.extend(&entry.dependencies);
         }
     }
-    if reached.is_empty() || reached.len() != lock.len() {
+    let mut planned = left_over(workspace, places, &|id| reached.contains_key(id))?;
+    if reached.is_empty() || reached.len() + planned.len() != lock.len() {
         return Ok(None);
     }
-    let mut planned = Vec::new();
     for (entry, registry) in reached.into_values() {
         let step = match workspace.state(entry)? {
             State::Missing => return Ok(None),
@@ -128,7 +128,24 @@ pub(super) fn settled(workspace: &Workspace, places: &Places<'_>) -> Result<Opti
         };
         planned.push(Planned::as_it_is(workspace, entry.clone(), registry, step));
     }
+    planned.sort_by(|a, b| a.entry.id.cmp(&b.entry.id));
     Ok(Some(planned))
+}
+
+/// What an update left since its receiver has changed it, as far as it is there and nothing wants it again: it stays.
+pub(super) fn left_over(workspace: &Workspace, places: &Places<'_>, wanted: &dyn Fn(&ComponentId) -> bool) -> Result<Vec<Planned>> {
+    let mut found = Vec::new();
+    for id in workspace.lock.left_over().into_iter().filter(|id| !wanted(id)) {
+        let Some(entry) = workspace.lock.components.get(id) else { continue };
+        let step = match workspace.state(entry)? {
+            State::Missing => continue,
+            State::Clean => Step::Unchanged,
+            State::Adapted => Step::Kept { wanted: None, other_answers: false },
+        };
+        let registry = places.name_of(&entry.registry).unwrap_or_else(|| entry.registry.clone());
+        found.push(Planned::as_it_is(workspace, entry.clone(), registry, step));
+    }
+    Ok(found)
 }
 
 /// The registry of a lock entry that is as `forum.toml` wants it.

@@ -32,6 +32,9 @@ struct Row {
     /// Whether a README.md has come.
     #[serde(skip)]
     has_readme: bool,
+    /// Whether another one needs it.
+    #[serde(skip)]
+    needed: bool,
 }
 
 impl FetchReport {
@@ -57,6 +60,7 @@ impl FetchReport {
                 action,
                 requested: entry.requested,
                 has_readme: matches!(&one.step, Step::Write { files, .. } if files.iter().any(|file| file.path.as_str() == "README.md")),
+                needed: planned.iter().any(|one| one.entry.dependencies.contains(&entry.id)),
             });
         }
         for entry in workspace.lock.components.values().filter(|entry| !planned.iter().any(|one| one.entry.id == entry.id)) {
@@ -105,7 +109,7 @@ fn notes(one: &Planned, replaced: bool) -> Vec<String> {
         notes.push(format!("note: what {0} was before is kept: forum restore {0}", entry.id));
     }
     if let Step::Write { files, .. } = &one.step {
-        let long = files.iter().filter_map(|file| entry.path.join(&file.path).ok()).filter(|path| path.as_str().len() >= WARN_PATH_BYTES);
+        let long = files.iter().map(|file| file.path.within(&entry.path)).filter(|path| path.as_str().len() >= WARN_PATH_BYTES);
         let long: Vec<_> = long.map(|path| path.to_string()).collect();
         if let Some(first) = long.first() {
             let many = if long.len() > 1 { format!(", and {} more", long.len() - 1) } else { String::new() };
@@ -120,7 +124,11 @@ impl Report for FetchReport {
         let mut text = String::new();
         let width = self.components.iter().map(|row| row.id.len()).max().unwrap_or_default();
         for row in &self.components {
-            let why = if row.requested { "" } else { "  (needed by another)" };
+            let why = match (row.requested, row.needed) {
+                (true, _) => "",
+                (false, true) => "  (needed by another)",
+                (false, false) => "  (no longer needed)",
+            };
             text += &format!("{:9} {:width$} {}  {}{why}\n", row.action, row.id, row.version, row.path);
         }
         if self.dry_run {

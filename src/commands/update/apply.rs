@@ -14,12 +14,15 @@ use crate::model::digest::{Checksum, FileMode};
 use crate::model::id::ComponentId;
 use crate::model::lockfile::{Lock, LockEntry, Pending};
 use crate::model::path::RelPath;
-use crate::model::update::Waiting;
+use crate::model::update::{Needs, Waiting, group};
 use crate::model::workspace_file::WorkspaceFile;
 use crate::store::fs::journal::{Expectation, Transaction};
-use crate::store::kept::{Keeping, Kept, KeptCopies};
+use crate::store::kept::{Keeping, Kept, KeptCopies, Replacing};
 use crate::store::workspace::{State, Workspace};
 use crate::ui::Ui;
+
+/// So many kept copies are named.
+const SHOWN: usize = 3;
 
 /// The change of the workspace, decided.
 pub(super) struct Apply<'r> {
@@ -45,14 +48,8 @@ impl<'r> Apply<'r> {
         }
         let mut loose = Vec::new();
         if !plans.is_empty() && lock.components.values().all(|entry| entry.pending.is_none()) {
-            let needed = |id: &ComponentId| choice.targets.iter().any(|target| target.id == *id);
-            for entry in workspace.lock.components.values().filter(|entry| !needed(&entry.id)) {
-                let adapted = workspace.state(entry)? == State::Adapted;
-                loose.push((entry.clone(), adapted));
-                if !adapted {
-                    lock.components.remove(&entry.id);
-                }
-            }
+            loose = loose_of(workspace, choice)?;
+            loose.iter().filter(|(_, adapted)| !adapted).for_each(|(entry, _)| drop(lock.components.remove(&entry.id)));
         }
         Ok(Self { plans, lock, pending, loose })
     }
@@ -66,7 +63,9 @@ impl<'r> Apply<'r> {
         let there = |plan: &&Plan<'_>| workspace.lock.components.contains_key(&plan.id);
         let gone = self.loose.iter().filter(|(_, adapted)| !adapted).map(|(entry, _)| &entry.id);
         let ids: Vec<_> = self.plans.iter().filter(there).map(|plan| &plan.id).chain(gone).collect();
-        let keeping = copies.keep(workspace, "update", context.settings.now, &ids)?;
+        let mut after = self.lock.clone();
+        after.components.extend(self.plans.iter().map(|plan| (plan.id.clone(), plan.entry.clone())));
+        let keeping = copies.keep(workspace, Replacing { command: "update", at: context.settings.now, after: &after }, &ids)?;
         self.write(workspace, &keeping)?;
         drop(keeping.done());
         self.loose.iter().filter(|(_, adapted)| !adapted).for_each(|(entry, _)| workspace.remove_empty_above(&entry.path));
@@ -141,14 +140,17 @@ impl<'r> Apply<'r> {
     pub(super) fn say_conflicts(&self, ui: &Ui) {
         let waiting = || self.plans.iter().filter(|plan| self.pending.contains_key(&plan.id));
         for plan in waiting() {
-            ui.say(&report::conflicts(&plan.id, &plan.entry.path, &plan.combined.open));
+            ui.say(&report::conflicts(plan));
         }
         // One that comes with the update is not here yet: it goes with the one that brings it.
         for id in waiting().filter(|plan| plan.from.is_some()).map(|plan| &plan.id) {
             ui.say(&format!("when they are settled: forum update {id} --continue\nto put everything back: forum update {id} --abort"));
         }
-        if self.plans.iter().any(|plan| plan.from.is_some()) {
-            ui.say("what was before is kept: forum restore ID");
+        let kept: Vec<_> = self.plans.iter().filter(|plan| plan.from.is_some() && plan.sides.base.is_some()).map(|plan| &plan.id).collect();
+        let shown: Vec<_> = kept.iter().take(SHOWN).map(|id| format!("forum restore {id}")).collect();
+        let more = if kept.len() > SHOWN { "; more: forum restore" } else { "" };
+        if !kept.is_empty() {
+            ui.say(&format!("what was before is kept: {}{more}", shown.join(", ")));
         }
     }
 }
@@ -169,6 +171,26 @@ impl Plan<'_> {
     }
 }
 
+/// What nothing needs any more, and whether a person has changed it. What such a one needs is no loose end: it stays
+/// with it.
+fn loose_of(workspace: &Workspace, choice: &Choice) -> Result<Vec<(LockEntry, bool)>> {
+    let locked = &workspace.lock.components;
+    let needed = |id: &ComponentId| choice.targets.iter().any(|target| target.id == *id);
+    let mut loose = Vec::new();
+    for entry in locked.values().filter(|entry| !needed(&entry.id)) {
+        loose.push((entry.clone(), workspace.state(entry)? == State::Adapted));
+    }
+    let mut open: Vec<_> = loose.iter().filter(|(_, adapted)| *adapted).flat_map(|(entry, _)| &entry.dependencies).collect();
+    let mut below = BTreeSet::new();
+    while let Some(id) = open.pop() {
+        if below.insert(id.clone()) {
+            open.extend(locked.get(id).into_iter().flat_map(|entry| &entry.dependencies));
+        }
+    }
+    loose.retain(|(entry, adapted)| *adapted || !below.contains(&entry.id));
+    Ok(loose)
+}
+
 /// Which updates have to wait: those with a conflict, and what moves together with them.
 fn together(plans: &[Plan<'_>]) -> BTreeMap<ComponentId, Vec<ComponentId>> {
     let needs: Needs<'_> = plans.iter().map(|plan| (&plan.id, plan.entry.dependencies.as_slice())).collect();
@@ -178,21 +200,6 @@ fn together(plans: &[Plan<'_>]) -> BTreeMap<ComponentId, Vec<ComponentId>> {
         pending.extend(group.iter().map(|id| (id.clone(), group.clone())));
     }
     pending
-}
-
-/// Components and what they need.
-pub(super) type Needs<'a> = BTreeMap<&'a ComponentId, &'a [ComponentId]>;
-
-/// Those that wait together: what moves with another one that it needs, or that needs it.
-pub(super) fn group(all: &Needs<'_>, start: &ComponentId) -> Vec<ComponentId> {
-    let near = |a: &ComponentId, b: &ComponentId| all.get(a).is_some_and(|needs| needs.contains(b));
-    let mut group: BTreeSet<&ComponentId> = [start].into();
-    loop {
-        let more = |id: &&&ComponentId| !group.contains(**id) && group.iter().any(|other| near(id, other) || near(other, id));
-        let Some(next) = all.keys().find(more) else { break };
-        group.insert(next);
-    }
-    group.into_iter().cloned().collect()
 }
 
 /// The files that an update wrote, and what it wrote; `None` for those that it took away.

@@ -94,6 +94,13 @@ impl Unit<'_> {
         self.ours.is_some_and(|(path, _)| *path != self.path)
     }
 
+    /// Whether we gave it the name that it has now, and the newer version has another one, or none.
+    fn is_renamed_here(&self) -> bool {
+        let name = |file: Option<At<'_>>| file.map(|(path, _)| path.clone());
+        let ours = name(self.ours);
+        self.base.is_some() && ours.is_some() && ours != name(self.base) && ours != name(self.theirs)
+    }
+
     fn trio(&self) -> Trio {
         let path = |file: Option<At<'_>>| file.map(|(path, _)| path.clone());
         Trio { base: path(self.base), ours: path(self.ours), theirs: path(self.theirs) }
@@ -106,11 +113,14 @@ impl Unit<'_> {
         let conflict = |why, beside| Settled { conflict: Some(why), beside: Some(beside), ..stays(Outcome::Conflict) };
         Ok(Some(match decision {
             Decision::Same | Decision::Alike if self.ours.is_none() => return Ok(None),
+            Decision::Same | Decision::Alike if self.is_renamed_here() && !self.moves() => stays(Outcome::Kept),
             Decision::Same | Decision::Alike => self.move_along(stays(Outcome::Unchanged)),
             Decision::Ours(Change::Removed) => stays(Outcome::Kept),
             Decision::Ours(_) => self.move_along(stays(Outcome::Kept)),
             Decision::Theirs(Change::Added) => self.take(Outcome::Added),
             Decision::Theirs(Change::Modified) => self.take(if self.moves() { Outcome::Renamed } else { Outcome::Upstream }),
+            // A new name is a change of ours.
+            Decision::Theirs(Change::Removed) if self.is_renamed_here() => conflict(Conflict::DeletedUpstream, Beside::Report(Vec::new())),
             Decision::Theirs(Change::Removed) => Settled { gone: true, ..stays(Outcome::Removed) },
             Decision::Both => self.merge(sides)?,
             Decision::Conflict(why @ Conflict::DeletedUpstream) => conflict(why, Beside::Report(Vec::new())),
@@ -185,7 +195,7 @@ fn units<'a>(sides: &'a Sides<'_>) -> Result<Vec<Unit<'a>>> {
         // What lies at a name that another file took over is that other file.
         let theirs = if to.is_none() && targets.contains(path) { None } else { open.remove_entry(to.unwrap_or(path)) };
         let ours = ours.remove_entry(here.get(path).unwrap_or(path));
-        let will = to.or(here.get(path)).unwrap_or(path).clone();
+        let will = here.get(path).or(to).unwrap_or(path).clone();
         units.push(Unit { base: Some((path, known)), ours, theirs, path: will });
     }
     for (path, known) in open {
@@ -301,6 +311,9 @@ impl Combined {
             self.gone.extend(here);
         } else if let Some(here) = here {
             path = here;
+        } else if let Some((base, _)) = unit.base.filter(|_| settled.conflict.is_none()) {
+            // What we took away has no new name here.
+            path = base.clone();
         }
         if let Some(why) = settled.conflict {
             let beside = settled.beside.map(|what| self.put_beside(sides, unit, &path, (why, what), taken));

@@ -7,7 +7,6 @@ use std::rc::Rc;
 use anyhow::Result;
 use semver::Version;
 
-use super::apply::{Needs, group};
 use super::edition::Edition;
 use super::plan::{fetched_record, wanted};
 use crate::commands::places::Places;
@@ -22,8 +21,9 @@ use crate::model::index::VersionRecord;
 use crate::model::lockfile::{Lock, LockEntry, Pending};
 use crate::model::manifest::{MANIFEST_FILE, Manifest};
 use crate::model::merge::Conflict;
+use crate::model::path::RelPath;
 use crate::model::resolve::Catalog as _;
-use crate::model::update::{CONFLICTS, Open, PendingFile, THEIRS, Waiting};
+use crate::model::update::{CONFLICTS, Needs, Open, PendingFile, THEIRS, Waiting, group};
 use crate::model::variables::Answers;
 use crate::store::registry::Registry;
 use crate::store::workspace::{FoundFile, Workspace};
@@ -98,7 +98,7 @@ fn given(manifest: &Manifest, applied: &Answers) -> Answers {
 /// One that came with the update: its manifest lies where it would lie. `None` where there is none, or another one's.
 fn of_new(workspace: &Workspace, registry: &Registry, id: &ComponentId, url: &str) -> Result<Option<Waiting>> {
     let path = workspace.file.path_of(id)?;
-    let Some(bytes) = workspace.read(&path.join(&MANIFEST_FILE.parse()?)?)? else { return Ok(None) };
+    let Some(bytes) = workspace.read(&MANIFEST_FILE.parse::<RelPath>()?.within(&path))? else { return Ok(None) };
     let Some(index) = registry.index(id)? else { return Ok(None) };
     let is_its = |record: &&Rc<VersionRecord>| Manifest::parse(id, &record.version, &bytes).is_ok();
     let Some(record) = index.versions.iter().find(is_its) else { return Ok(None) };

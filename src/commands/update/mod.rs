@@ -13,6 +13,7 @@ mod pending;
 mod plan;
 mod report;
 mod sides;
+mod unsettled;
 mod upstream;
 
 use std::collections::BTreeSet;
@@ -23,8 +24,10 @@ use semver::Version;
 
 use self::apply::Apply;
 use self::choose::Movable;
+pub(super) use self::pending::waits_with;
 use self::plan::Plan;
 use self::report::UpdateReport;
+pub(super) use self::unsettled::remember;
 pub(super) use self::upstream::upstream;
 use super::answers::Given;
 use super::places::Places;
@@ -111,7 +114,7 @@ fn update(context: &Context, args: &Args, workspace: &mut Workspace, ids: &[Comp
     places.notes().iter().for_each(|note| context.ui.say(note));
     let apply = Apply::new(workspace, plans, &choice)?;
     refuse_locked(context, workspace, &apply.lock)?;
-    let report = UpdateReport::of_plans(&apply.plans, args.dry_run);
+    let report = UpdateReport::of_plans(&apply.plans, &|id| apply.pending.contains_key(id), args.dry_run);
     if !args.dry_run {
         apply.run(context, workspace)?;
     }

@@ -4,26 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::Result;
-use semver::Version;
 
 use super::report::UpdateReport;
+use super::unsettled::{carried_away, unsettled};
 use super::{lost, set_variables, waiting_file};
 use crate::commands::{Outcome, refuse_locked};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::fail;
-use crate::formats::text::{has_line, has_markers};
 use crate::model::digest::Checksum;
 use crate::model::id::ComponentId;
 use crate::model::lockfile::{Lock, LockEntry};
 use crate::model::path::RelPath;
 use crate::model::update::{PendingFile, Waiting};
 use crate::store::fs::journal::Transaction;
-use crate::store::kept::{Kept, KeptCopies};
-use crate::store::workspace::{FoundFile, Workspace};
+use crate::store::kept::{Kept, KeptCopies, Replacing};
+use crate::store::workspace::Workspace;
 
-/// What stands behind the marker of ours.
-const YOURS: &str = "yours";
+/// The command under which `--abort` keeps what it replaces.
+const ABORT: &str = "update --abort";
 
 type Waits = Vec<(ComponentId, Waiting)>;
 
@@ -36,7 +35,7 @@ fn meant(workspace: &Workspace, file: &PendingFile, ids: &[ComponentId]) -> Resu
     }
     let all: Vec<_> = workspace.lock.components.values().filter(waits).map(|entry| entry.id.clone()).collect();
     if all.is_empty() {
-        fail!(Code::NotFound, "no update waits in this workspace");
+        return Err(Failure::new(Code::NotFound, "no update waits in this workspace").hint("forum status").into());
     }
     let mut meant: BTreeSet<_> = if ids.is_empty() { all.into_iter().collect() } else { ids.iter().cloned().collect() };
     let together = |id: &ComponentId| match file.updates.get(id) {
@@ -47,6 +46,11 @@ fn meant(workspace: &Workspace, file: &PendingFile, ids: &[ComponentId]) -> Resu
     let still = |id: &ComponentId| workspace.lock.components.get(id).map_or(file.updates.contains_key(id), |entry| entry.pending.is_some());
     meant.extend(with.into_iter().filter(still));
     Ok(meant)
+}
+
+/// What waits together with a component of which an update waits, itself and what came with the update included.
+pub(in crate::commands) fn waits_with(workspace: &Workspace, id: &ComponentId) -> Result<BTreeSet<ComponentId>> {
+    meant(workspace, &waiting_file(workspace)?, std::slice::from_ref(id))
 }
 
 /// `--continue`.
@@ -66,7 +70,9 @@ pub(super) fn finish(context: &Context, workspace: &mut Workspace, ids: &[Compon
     workspace.stage_pending(&mut change, &file)?;
     workspace.stage(&mut change, &lock)?;
     change.commit()?;
-    context.ui.report("update", &UpdateReport::of_waiting(&waits, "updated"));
+    let there =
+        |waiting: &Waiting, path: &RelPath| workspace.read_whole(&path.within(&waiting.entry.path)).is_ok_and(|bytes| bytes.is_some());
+    context.ui.report("update", &UpdateReport::of_waiting(&waits, &there));
     Ok(left(context, &lock))
 }
 
@@ -82,16 +88,12 @@ fn refuse_open(workspace: &Workspace, waits: &Waits) -> Result<()> {
     let mut open = Vec::new();
     for (id, waiting) in waits {
         let at = &waiting.entry.path;
-        for one in &waiting.open {
-            let (path, beside) = (at.join(&one.path)?, one.beside.as_ref().map(|beside| at.join(beside)).transpose()?);
-            match beside {
-                Some(beside) if workspace.exists(&beside)? => open.push(format!("{beside} is still there (it belongs to {path})")),
-                None if workspace.read_whole(&path)?.is_some_and(|bytes| has_markers(&bytes)) => {
-                    open.push(format!("{path} still has markers of a conflict"));
-                }
-                _ => {}
-            }
+        let abort = format!("forum update {id} --abort");
+        if workspace.directory(at)?.is_none() {
+            let failure = Failure::new(Code::Pending, format!("{at} is gone: nothing is there that could be finished"));
+            return Err(failure.hint(abort).hint(format!("forum restore {id}")).into());
         }
+        open.extend(unsettled(workspace, waiting)?);
         open.extend(carried_away(workspace, id, waiting)?);
     }
     if open.is_empty() {
@@ -100,28 +102,6 @@ fn refuse_open(workspace: &Workspace, waits: &Waits) -> Result<()> {
     let failure = Failure::new(Code::Pending, format!("not all conflicts are settled: {}", open.join("; ")));
     let id = &waits[0].0;
     Err(failure.hint(format!("settle them, then: forum update {id} --continue")).hint(format!("forum update {id} --abort")).into())
-}
-
-/// Files that were not there when the update was made, and have markers that it wrote: somebody gave them another name.
-fn carried_away(workspace: &Workspace, id: &ComponentId, waiting: &Waiting) -> Result<Vec<String>> {
-    if waiting.open.iter().all(|one| one.beside.is_some()) {
-        return Ok(Vec::new());
-    }
-    let known: BTreeSet<&RelPath> = waiting.files.iter().map(|file| &file.path).chain(waiting.open.iter().map(|one| &one.path)).collect();
-    let label = |version: &Version| format!("{id} {version}");
-    let base = label(waiting.from.as_ref().unwrap_or(&waiting.entry.version));
-    let named = vec![format!("||||||| {base}"), format!(">>>>>>> {}", label(&waiting.entry.version))];
-    // The one marker that names no version may have stood in a file before.
-    let any = [named.as_slice(), &[format!("<<<<<<< {YOURS}")]].concat();
-    let mut found = Vec::new();
-    for file in workspace.files(&waiting.entry)?.into_iter().flatten() {
-        let FoundFile { path: Some(path), bytes: Some(bytes), .. } = file? else { continue };
-        let markers = if known.contains(&path) { &named } else { &any };
-        if !waiting.open.iter().any(|one| one.path == path) && has_line(&bytes, markers) {
-            found.push(format!("{} still has markers of a conflict", waiting.entry.path.join(&path)?));
-        }
-    }
-    Ok(found)
 }
 
 /// What is on its way back.
@@ -158,8 +138,10 @@ pub(super) fn abort(context: &Context, workspace: &Workspace, ids: &[ComponentId
     }
     let TakeBack { mut change, lock, written_since, unknown, .. } = back;
     refuse_locked(context, workspace, &lock)?;
-    let since: Vec<_> = written_since.iter().chain(&unknown).collect();
-    let keeping = copies.keep(workspace, "update --abort", context.settings.now, &since)?;
+    // What waited together is kept together, so that all of it can come back.
+    let since = if written_since.is_empty() && unknown.is_empty() { Vec::new() } else { meant.iter().collect() };
+    let there: Vec<_> = since.into_iter().filter(|id| workspace.lock.components.contains_key(*id)).collect();
+    let keeping = copies.keep(workspace, Replacing { command: ABORT, at: context.settings.now, after: &lock }, &there)?;
     workspace.stage_pending(&mut change, &file)?;
     workspace.stage(&mut change, &lock)?;
     change.commit()?;
@@ -219,7 +201,7 @@ fn copy_of<'a>(all: &'a [Kept], id: &ComponentId, waiting: Option<&Waiting>) -> 
 /// Whether the files that the update wrote are still as it wrote them.
 fn is_as_written(workspace: &Workspace, at: &RelPath, touched: &BTreeMap<RelPath, Option<Checksum>>) -> Result<bool> {
     for (path, sum) in touched {
-        let path = at.join(path)?;
+        let path = path.within(at);
         let same = match sum {
             None => !workspace.exists(&path)?,
             Some(sum) => workspace.exists(&path)? && workspace.read_whole(&path)?.is_some_and(|bytes| Checksum::of(&bytes) == *sum),

@@ -13,7 +13,7 @@ use super::sides::{Ours, Sides};
 use super::upstream::Versions;
 use crate::commands::answers::{self, Given, ask};
 use crate::commands::places::Places;
-use crate::commands::prepared::{Place, Prepared};
+use crate::commands::prepared::{Place, Prepared, applied};
 use crate::commands::secrets;
 use crate::context::Context;
 use crate::error::{Code, Failure};
@@ -217,11 +217,11 @@ fn finish<'r>(workspace: &Workspace, places: &Places<'_>, target: &Target, draft
     }
     let place = Place { registry: places.url(&target.registry)?, path, requested: target.requested };
     let entry = edition.write(place)?;
-    let now = complete(&edition.manifest.variables, &edition.answers).unwrap_or_else(|_| edition.answers.clone());
+    let now = applied(&edition.manifest, &edition.answers);
     let none = BTreeMap::new();
     let before = old.as_ref().map_or(&none, |old| &old.fetched.manifest.variables);
-    let applied = here.map(|entry| entry.answers.clone()).unwrap_or_default();
-    let changed_variables = carried.changes(before, &edition.manifest.variables, &applied, &now);
+    let answered = here.map(|entry| entry.answers.clone()).unwrap_or_default();
+    let changed_variables = carried.changes(before, &edition.manifest.variables, &answered, &now);
     let needs = edition.manifest.needs.without(old.as_ref().map(|old| &old.fetched.manifest.needs));
     let variables = wanted(workspace, id, &carried, &edition);
     let from = here.filter(|_| old.is_some()).map_or(&record.version, |entry| &entry.version);

@@ -146,7 +146,7 @@ impl Sides<'_> {
     }
 
     /// What was renamed upstream, as far as no file that only we have stands there; and here, as far as upstream changed
-    /// the file.
+    /// the file, moved it or took it away. What both renamed alike is in both.
     pub(super) fn moves(&self) -> Result<(Renames, Renames)> {
         let (base, ours) = (self.base_files(), &self.ours.files);
         let sums = |files: &'_ KnownFiles| -> Vec<(RelPath, Sums)> {
@@ -157,13 +157,19 @@ impl Sides<'_> {
         let declared = &self.theirs.manifest.renames;
         let reader = Likeness { new: &|path| self.theirs.bytes(path), old: &|path| self.base_bytes(path) };
         let mut upstream = renames((&self.from, &old), (&self.to, &new), declared, &reader)?;
-        let only_ours = |path: &RelPath| ours.contains_key(path) && !base.contains_key(path);
-        upstream.retain(|from, to| !only_ours(to) && ours.get(from).is_none_or(|file| file.sums.is_some()));
-        let moved: BTreeSet<&RelPath> = upstream.iter().flat_map(|(from, to)| [from, to]).collect();
-        let changed = |path: &RelPath| !moved.contains(path) && new.get(path).is_some_and(|sums| sums.exact != old[path].exact);
         let reader = Likeness { new: &|path| self.ours.bytes(path), old: &|path| self.base_bytes(path) };
-        let here = detected(&old, &mine, &reader)?.into_iter().filter(|(from, to)| changed(from) && !new.contains_key(*to));
-        let here = here.map(|(from, to)| (from.clone(), to.clone())).collect();
+        let mut here: Renames = detected(&old, &mine, &reader)?.into_iter().map(|(from, to)| (from.clone(), to.clone())).collect();
+        let only_ours = |path: &RelPath| ours.contains_key(path) && !base.contains_key(path);
+        upstream.retain(|from, to| {
+            let taken = only_ours(to) && here.get(from) != Some(to);
+            !taken && ours.get(from).is_none_or(|file| file.sums.is_some())
+        });
+        let taken_over: BTreeSet<&RelPath> = upstream.values().collect();
+        let changed = |path: &RelPath| !taken_over.contains(path) && new.get(path).is_none_or(|sums| sums.exact != old[path].exact);
+        here.retain(|from, to| match upstream.get(from) {
+            Some(theirs) => theirs == to || !new.contains_key(to),
+            None => changed(from) && !new.contains_key(to),
+        });
         Ok((upstream, here))
     }
 

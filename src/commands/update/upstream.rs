@@ -10,6 +10,7 @@ use super::choose::{self, Movable};
 use super::plan;
 use crate::commands::places::Places;
 use crate::error::{Code, Failure};
+use crate::fail;
 use crate::model::content::ContentFile;
 use crate::model::id::ComponentId;
 use crate::model::lockfile::LockEntry;
@@ -58,7 +59,10 @@ pub(in crate::commands) fn upstream(
         let newest = || index.newest().map(|record| &record.version).filter(|newest| **newest > target.chosen.record.version);
         if let Some(version) = to.or_else(newest) {
             let wanted = index.versions.iter().find(|record| record.version == *version);
-            let Some(record) = wanted.filter(|_| !index.removed.contains_key(version)) else {
+            if let Some(notice) = index.removed.get(version) {
+                fail!(Code::NotFound, "{} {version} was removed: {}", target.id, notice.reason);
+            }
+            let Some(record) = wanted else {
                 let failure = Failure::new(Code::NotFound, format!("{} has no version {version}", target.id));
                 return Err(failure.hint(format!("forum show {}", target.id)).into());
             };

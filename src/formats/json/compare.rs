@@ -11,6 +11,8 @@ use crate::formats::compare::{Place, PlaceChange};
 const MOST: usize = 1000;
 /// How much of a value is shown, in characters.
 const SHOWN: usize = 60;
+/// How much of it stands before the first difference.
+const BEFORE: usize = 20;
 
 /// The places that differ; `None` where one of the two is no JSON object or array.
 #[must_use]
@@ -22,16 +24,26 @@ pub fn compare(old: &[u8], new: &[u8]) -> Option<Vec<Place>> {
     (places.len() <= MOST).then_some(places)
 }
 
-fn shown(view: View<'_>) -> String {
-    let mut text: String = view.token().chars().take(SHOWN).collect();
-    if text.len() < view.token().len() {
-        text.push('…');
-    }
-    text
+/// A value, shortened: from the character `start` on.
+fn shown(token: &str, start: usize) -> String {
+    let rest: String = token.chars().skip(start).take(SHOWN).collect();
+    let before = if start > 0 { "…" } else { "" };
+    let after = if token.chars().nth(start + SHOWN).is_some() { "…" } else { "" };
+    format!("{before}{rest}{after}")
+}
+
+/// Where two values are shown from: a little before they differ, where that would be cut off otherwise.
+fn start(old: &str, new: &str) -> usize {
+    let alike = old.chars().zip(new.chars()).take_while(|(a, b)| a == b).count();
+    let longest = old.chars().count().max(new.chars().count());
+    if longest <= SHOWN || alike < SHOWN - BEFORE { 0 } else { alike - BEFORE }
 }
 
 fn place(pointer: &str, change: PlaceChange, from: Option<View<'_>>, to: Option<View<'_>>) -> Place {
-    Place { pointer: pointer.to_owned(), change, from: from.map(shown), to: to.map(shown) }
+    let [from, to] = [from, to].map(|view| view.map(View::token));
+    let start = from.zip(to).map_or(0, |(from, to)| start(from, to));
+    let shown = |token: Option<&str>| token.map(|token| shown(token, start));
+    Place { pointer: pointer.to_owned(), change, from: shown(from), to: shown(to) }
 }
 
 fn value(old: View<'_>, new: View<'_>, pointer: &str, places: &mut Vec<Place>) {
@@ -122,6 +134,24 @@ mod tests {
         ];
         assert_eq!(places, want);
         assert_eq!(compare(b"{\"a\":1}", b"{ \"a\" : 1 }"), Some(Vec::new()));
+    }
+
+    #[test]
+    fn long_values_are_shown_around_their_first_difference() {
+        let shown = |old: &str, new: &str| {
+            let document = |text: &str| serde_json::json!({ "t": text }).to_string();
+            compare(document(old).as_bytes(), document(new).as_bytes()).expect("JSON")[0].to_string()
+        };
+        let (long, tail) = ("å".repeat(200), "z".repeat(100));
+        let (before, after) = ("å".repeat(BEFORE), "z".repeat(SHOWN - BEFORE - 1));
+        let want = format!("changed /t: …{before}1{after}… -> …{before}2{after}…");
+        assert_eq!(shown(&format!("{long}1{tail}"), &format!("{long}2{tail}")), want);
+        assert_eq!(shown(&long, &format!("{long}!")), format!("changed /t: …{before}\" -> …{before}!\""));
+        assert_eq!(shown(&format!("a{tail}"), "b"), format!("changed /t: \"a{}… -> \"b\"", "z".repeat(SHOWN - 2)));
+    }
+
+    #[test]
+    fn what_is_no_json_is_not_compared() {
         assert_eq!(compare(b"text", b"{}"), None);
     }
 }

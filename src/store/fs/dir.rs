@@ -206,6 +206,23 @@ impl Dir {
         read().with_context(|| self.doing("listing", Path::new("")))
     }
 
+    /// Who may enter this directory, where the system says so.
+    pub(super) fn own_mode(&self) -> Result<Option<u32>> {
+        Ok(platform::mode_of(&self.inner.dir_metadata().with_context(|| self.doing("looking at", Path::new("")))?))
+    }
+
+    /// As [`Self::find_below`], for a path as it was listed.
+    pub(super) fn find_parts(&self, below: &Path) -> Result<Option<Self>> {
+        let mut here = self.try_clone()?;
+        for part in parts(below)? {
+            match here.child(Path::new(part))? {
+                Some(next) => here = next,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(here))
+    }
+
     pub(super) fn metadata(&self, name: &Path) -> Result<Option<Metadata>> {
         match self.inner.symlink_metadata(name) {
             Ok(metadata) => Ok(Some(metadata)),

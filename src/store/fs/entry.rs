@@ -72,6 +72,12 @@ impl EntryPath {
         }
     }
 
+    /// Whether it is git's own directory or file, or lies in one: no part of what lies around it.
+    #[must_use]
+    pub fn is_git(&self) -> bool {
+        matches!(self, Self::Other(path) if path.iter().any(|part| part.eq_ignore_ascii_case(".git")))
+    }
+
     pub(super) fn new(native: &Path) -> Self {
         let joined = native.iter().map(OsStr::to_str).collect::<Option<Vec<_>>>().map(|parts| parts.join("/"));
         match joined.and_then(|text| text.parse().ok()) {

@@ -39,7 +39,7 @@ pub enum Expectation {
 /// A change of a workspace. Dropped without [`Self::commit`], it leaves nothing behind.
 #[derive(Debug)]
 pub struct Transaction {
-    workspace: Dir,
+    pub(super) workspace: Dir,
     forum: Option<Dir>,
     areas: Vec<RelPath>,
     pub(super) operations: Vec<Operation>,

@@ -34,6 +34,8 @@ pub struct StagedTree<'t> {
     above: Option<(PathBuf, Dir)>,
     /// What is not on the disk yet. Files that only got a second name are there.
     written: BTreeSet<PathBuf>,
+    /// Who may enter the directories that were taken over, those above first.
+    modes: Vec<(PathBuf, u32)>,
 }
 
 impl<'t> StagedTree<'t> {
@@ -45,7 +47,7 @@ impl<'t> StagedTree<'t> {
         slot: PathBuf,
         root: Dir,
     ) -> Self {
-        Self { transaction, target, area, stage, slot, root, above: None, written: BTreeSet::new() }
+        Self { transaction, target, area, stage, slot, root, above: None, written: BTreeSet::new(), modes: Vec::new() }
     }
 
     /// Writes one file and the directories above it.
@@ -112,9 +114,13 @@ impl<'t> StagedTree<'t> {
     /// # Errors
     /// As [`Self::copy_from`].
     pub fn copy_some(&mut self, from: &Dir, wanted: &dyn Fn(&Path) -> bool) -> Result<()> {
+        self.note_mode(from, Path::new(""))?;
         for entry in from.list(Limits { entries: usize::MAX, depth: usize::MAX })? {
             let path = entry.path.native();
             if wanted(&path) {
+                if entry.kind == Kind::Dir {
+                    self.note_mode(from, &path)?;
+                }
                 self.copy_entry(from, &path, entry.kind)?;
             }
         }
@@ -144,8 +150,12 @@ impl<'t> StagedTree<'t> {
     /// As [`Self::copy_from`].
     pub fn take_over(&mut self, from: &Dir, leave: &dyn Fn(&Path) -> bool) -> Result<()> {
         let all = from.list(Limits { entries: usize::MAX, depth: usize::MAX })?;
+        self.note_mode(from, Path::new(""))?;
         for (number, entry) in all.iter().enumerate() {
             let path = entry.path.native();
+            if entry.kind == Kind::Dir && !leave(&path) {
+                self.note_mode(from, &path)?;
+            }
             let is_empty = || all.get(number + 1).is_none_or(|next| !next.path.native().starts_with(&path));
             match entry.kind {
                 _ if leave(&path) => {}
@@ -156,6 +166,14 @@ impl<'t> StagedTree<'t> {
             }
         }
         Ok(())
+    }
+
+    /// Takes over repositories that a person made in `from`.
+    ///
+    /// # Errors
+    /// As [`Self::copy_from`].
+    pub fn take_git_over(&mut self, from: &Dir) -> Result<()> {
+        self.take_over(from, &|path| !path.iter().any(|part| part.eq_ignore_ascii_case(".git")))
     }
 
     fn second_name(&mut self, from: &Dir, path: &Path, kind: Kind) -> Result<()> {
@@ -173,6 +191,29 @@ impl<'t> StagedTree<'t> {
             Some(mode) if mode != usual => self.dir().set_mode(name, mode),
             _ => Ok(()),
         }
+    }
+
+    /// Notes who may enter a directory. One that its owner may not write in could not be put in place.
+    fn note_mode(&mut self, from: &Dir, path: &Path) -> Result<()> {
+        let had = from.find_parts(path)?.map(|dir| dir.own_mode()).transpose()?.flatten();
+        self.modes.extend(had.filter(|mode| mode & 0o700 == 0o700).map(|mode| (path.to_owned(), mode)));
+        Ok(())
+    }
+
+    /// Gives the directories the modes that they had, those below first.
+    fn set_modes(&self) -> Result<()> {
+        for (path, had) in self.modes.iter().rev() {
+            let (above, name) = match (path.parent(), path.file_name()) {
+                (Some(above), Some(name)) => (self.root.find_parts(above)?, Path::new(name)),
+                _ => (Some(self.stage.try_clone()?), self.slot.as_path()),
+            };
+            let Some(above) = above else { continue };
+            let made = above.metadata(name)?.filter(|made| Kind::of(made) == Kind::Dir);
+            if made.as_ref().and_then(platform::mode_of).is_some_and(|made| made != *had) {
+                above.set_mode(name, *had)?;
+            }
+        }
+        Ok(())
     }
 
     fn enter(&mut self, path: &Path) -> Result<PathBuf> {
@@ -195,7 +236,13 @@ impl<'t> StagedTree<'t> {
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn finish(self) -> Result<()> {
+    pub fn finish(mut self) -> Result<()> {
+        if self.modes.is_empty()
+            && let Some(replaced) = self.transaction.workspace.find_below(&self.target)?
+        {
+            self.note_mode(&replaced, Path::new(""))?;
+        }
+        self.set_modes()?;
         if self.written.len() < SYNC_EACH || !self.root.sync_file_system()? {
             sync_tree(&self.root, &self.written)?;
         }
