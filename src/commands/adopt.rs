@@ -105,8 +105,8 @@ fn waiting(
     (branch, path): (&str, &RelPath),
     author: &Author,
 ) -> Result<Option<Vec<u8>>> {
-    match Waiting::find(context, way, registry, branch)? {
-        Some(waiting) if waiting.is_ours(author)? && waiting.fits(registry, path)? => waiting.file(path),
+    match Waiting::find(context, way, registry, branch, Some(author))? {
+        Some(waiting) if waiting.lineage.stranger.is_none() && waiting.fits(registry, path)? => waiting.file(path),
         _ => Ok(None),
     }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::Outcome;
 use super::candidate::{self, Taken};
-use super::contribute::{self, ContributionReport, Decision, Ended, Mode, Proposal, Sent, Way};
+use super::contribute::{self, ContributionReport, Decision, Effect, Ended, Mode, Proposal, Sent, Way};
 use super::contributor::{author, owner, publisher};
 use super::findings::{lines, stopped};
 use super::own_name::ask_owner;
@@ -133,12 +133,8 @@ fn ensure_owner(context: &Context, taken: &mut Taken, only_looking: bool) -> Res
 }
 
 fn way(context: &Context, taken: &Taken, args: &Args) -> Result<Way> {
-    let mode = match (args.dry_run, args.direct) {
-        (true, _) => Mode::DryRun,
-        (false, true) => Mode::Direct,
-        (false, false) => Mode::Branch,
-    };
-    Way::new(context, &taken.root, &taken.file, args.fork.as_deref(), mode)
+    let mode = if args.direct { Mode::Direct } else { Mode::Branch };
+    Way::new(context, &taken.root, &taken.file, args.fork.as_deref(), (mode, Effect::of(args.dry_run)))
 }
 
 /// What publishing adds to the index.
@@ -236,7 +232,8 @@ fn say(context: &Context, taken: &Taken, checked: &Checked, sent: &Sent, (id, ve
         ui.say(&format!("note: {note}"));
     }
     if args.dry_run {
-        ui.say(&format!("nothing was pushed (--dry-run); {id} {version} would go to {} as {branch}", sent.remote));
+        let place = if args.direct { "onto its main".to_owned() } else { format!("as {branch}") };
+        ui.say(&format!("nothing was pushed (--dry-run); {id} {version} would go to {} {place}", sent.remote));
     } else if args.direct {
         ui.say(&format!("{id} {version} is on main of {}", sent.remote));
     } else {

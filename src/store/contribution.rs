@@ -3,6 +3,8 @@
 //! Objects are written into the registry's repository in the cache; the user's own git pushes them, with their
 //! credentials. What a server says of a push is not believed: it is asked for `main` and the branch at once.
 
+mod lineage;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,7 +14,8 @@ use git2::build::TreeUpdateBuilder;
 use git2::{ObjectType, Oid, Repository, Signature, Time};
 use jiff::Timestamp;
 
-use super::registry::{Options, may_descend};
+pub use self::lineage::{Lineage, Ours, Stranger};
+use super::registry::Options;
 use super::transport::process::Output;
 use super::transport::system::Git;
 use super::transport::{EngineChoice, Job, wording};
@@ -148,60 +151,6 @@ impl Upstream {
         Ok(Seen { main: of(MAIN), branch: of(branch) })
     }
 
-    /// Brings the commit that a branch of a remote is at, with those before it and without contents.
-    ///
-    /// # Errors
-    /// The transport's own.
-    pub fn bring(&self, remote: &Address, branch: &str, commit: Oid) -> Result<()> {
-        if Repository::open_bare(&self.repository)?.find_commit(commit).is_ok() {
-            return Ok(());
-        }
-        let job = self.job(remote);
-        let arguments = ["fetch", "--no-tags", "--no-write-fetch-head", "--filter=tree:0", "--end-of-options", "forum", branch];
-        let output = self.git.run(&job, arguments, Vec::new())?;
-        if output.success { Ok(()) } else { Err(Git::failure(&output, &job).into()) }
-    }
-
-    /// The file at a path in a commit that was brought, or in its parent; `None` where none is.
-    ///
-    /// # Errors
-    /// Where git does not run.
-    pub fn file_at(&self, remote: &Address, (commit, back): (Oid, bool), path: &RelPath) -> Result<Option<Vec<u8>>> {
-        let object = format!("{commit}{}:{path}", if back { "^" } else { "" });
-        let output = self.git.run_lazily(&self.job(remote), ["cat-file", "blob", &object].map(OsString::from).to_vec())?;
-        Ok(Some(output.stdout).filter(|_| output.success))
-    }
-
-    /// The id of what lies at a path in a commit that was brought; `None` where nothing does.
-    ///
-    /// # Errors
-    /// Where git does not run.
-    pub fn id_at(&self, remote: &Address, commit: Oid, path: &RelPath) -> Result<Option<Oid>> {
-        let object = format!("{commit}:{path}");
-        let output = self.git.run_lazily(&self.job(remote), ["rev-parse", "--verify", "--quiet", &object].map(OsString::from).to_vec())?;
-        Ok(String::from_utf8_lossy(&output.stdout).trim().parse().ok().filter(|_| output.success))
-    }
-
-    /// Whether a commit on a branch was contributed by forum for this author, alone and onto this line of `main`.
-    ///
-    /// Forum commits as the author, at the author's time; who amends a commit becomes its committer.
-    ///
-    /// # Errors
-    /// When the commit cannot be brought.
-    pub fn is_ours(&self, remote: &Address, branch: &str, commit: Oid, main: Oid, author: &Author) -> Result<bool> {
-        self.bring(remote, branch, commit)?;
-        let repository = Repository::open_bare(&self.repository)?;
-        let Ok(found) = repository.find_commit(commit) else { return Ok(false) };
-        let by_us = found.author().email().is_ok_and(|email| email == author.email);
-        let (wrote, committed) = (found.author(), found.committer());
-        let untouched = wrote.name_bytes() == committed.name_bytes()
-            && wrote.email_bytes() == committed.email_bytes()
-            && wrote.when() == committed.when();
-        let marked = found.message().is_ok_and(|message| message.contains(TRAILER));
-        let alone = found.parent_count() == 1;
-        Ok(by_us && untouched && marked && alone && may_descend(&repository, main, found.parent_id(0)?)?)
-    }
-
     /// Pushes a commit to a branch of `remote`; onto `main` nothing is ever forced.
     ///
     /// # Errors
@@ -233,12 +182,15 @@ impl Upstream {
     /// # Errors
     /// The transport's own.
     pub fn deepen(&self, registry: &Address) -> Result<()> {
+        self.unshallow(registry, "--filter=blob:none")
+    }
+
+    fn unshallow(&self, registry: &Address, filter: &str) -> Result<()> {
         if !Repository::open_bare(&self.repository)?.is_shallow() {
             return Ok(());
         }
         let job = self.job(registry);
-        let arguments =
-            ["fetch", "--no-tags", "--no-write-fetch-head", "--unshallow", "--filter=blob:none", "--end-of-options", "forum", MAIN];
+        let arguments = ["fetch", "--no-tags", "--no-write-fetch-head", "--unshallow", filter, "--end-of-options", "forum", MAIN];
         let output = self.git.run(&job, arguments, Vec::new())?;
         if output.success { Ok(()) } else { Err(Git::failure(&output, &job).into()) }
     }

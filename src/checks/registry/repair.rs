@@ -3,7 +3,7 @@
 use super::super::finding::Finding;
 use super::rules::id;
 
-const REPUBLISH: &str = "make the change in the owner's own repository, and `forum publish` from there, which makes the branch anew";
+const REPUBLISH: &str = "make the change in the owner's own repository, and `forum publish` from there, which makes the branch anew; where somebody else has committed onto the branch, it is deleted first: git push REMOTE --delete BRANCH";
 const NEXT: &str = "the owner raises `version` and publishes again; `forum registry yank` keeps others from this version";
 const REVERT: &str = "put back what `main` had: git revert -m 1 <the merge>";
 
