@@ -40,6 +40,7 @@ mod records;
 mod registries;
 mod registry_check;
 mod registry_init;
+mod registry_past;
 mod restore;
 mod round;
 mod safety;

@@ -12,7 +12,7 @@ use super::super::contents::of_new_lines;
 use super::super::finding::{Checked, Finding, Severity};
 use super::index::{self, Indexed, Read};
 use super::rules::id;
-use super::{History, Part, answer, content, files, owner, people, placed, small, stray, version};
+use super::{History, Part, answer, content, erased, files, owner, people, placed, small, stray, version};
 use crate::model::content::bytes_of;
 use crate::model::id::{ComponentId, Name};
 use crate::model::index::Card;
@@ -78,6 +78,7 @@ pub fn contribution(made: &Contribution<'_>) -> Result<Checked> {
         let touches = parts.iter().any(|(_, part)| *part == Part::Component(component.clone()));
         scene.component(component, touches, &mut findings)?;
     }
+    erased::in_contribution(made.after, &scene.catalog, &mut findings)?;
     Ok(answer(findings))
 }
 

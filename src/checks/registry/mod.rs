@@ -4,6 +4,7 @@
 //! push: so nothing is pushed that a registry would refuse.
 
 mod contribution;
+mod erased;
 mod files;
 mod index;
 mod people;
@@ -236,7 +237,7 @@ fn of_component(
         content(component, (&files, &obstacles), file, None, findings);
     }
     index::card(&read, newest, described.as_ref(), findings);
-    Ok(())
+    erased::in_whole(history, &read, catalog.state, findings)
 }
 
 /// The owner has a file that tells who it is.

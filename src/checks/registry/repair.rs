@@ -16,6 +16,10 @@ fn recipes(finding: &Finding) -> (String, String) {
             (REPUBLISH.to_owned(), format!("{NEXT}; nobody can have it until then"))
         }
         id::APPEND_ONLY => ("take the change back; a version on `main` stays as it is".to_owned(), REVERT.to_owned()),
+        id::ERASED_CONTENT => (
+            "the branch was begun before the history was rewritten, and must not be merged: `forum registry refresh --accept-rewrite`, delete the branch, and `forum publish` again, which begins at the newest main".to_owned(),
+            "the history is to be rewritten without it, as docs/registry-maintainers.md (\"Erase a version\") tells".to_owned(),
+        ),
         id::ONE_CHANGE | id::FOREIGN_PATH => {
             ("make one contribution for each: `forum publish` makes them so".to_owned(), format!("{REVERT}, then a contribution for each"))
         }
