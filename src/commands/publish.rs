@@ -174,6 +174,10 @@ pub(super) fn plan(taken: &Taken, registry: &Registry, checked: &Checked, at: Ti
             let same = there.tree == record.tree && there.checksum == record.checksum;
             return if same { Ok(None) } else { Err(exists("is published already, with other content".to_owned()).into()) };
         }
+        if let Some(twin) = index.versions.iter().find(|there| there.version.cmp_precedence(&record.version).is_eq()) {
+            let why = format!("differs from the published {} in build metadata (`+…`) alone, so nobody could ask for either", twin.version);
+            return Err(exists(why).into());
+        }
     }
     let mut document = match registry.index_bytes(&id)? {
         Some(bytes) => IndexDocument::parse(&id, &bytes)?,

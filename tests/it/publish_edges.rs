@@ -343,6 +343,18 @@ fn check_says_what_publish_would_refuse() {
 }
 
 #[test]
+fn build_metadata_alone_makes_no_other_version() {
+    let mut world = World::new();
+    world.registry.publish_version(Version::new(ID, "1.0.0", component("1.0.0", "", &[])));
+    world.save(&component("1.0.0+b", "", &[]));
+    let error = world.publish(&[]).fails(1, "exists");
+    assert!(error.contains("differs from the published 1.0.0 in build metadata"), "{error}");
+    world.registry.publish_version(Version::new(ID, "1.0.0+b", component("1.0.0+b", "", &[])));
+    let run = world.run(&["registry", "check", world.registry.path.to_str().unwrap(), "--base", "main^", "--json"]).exits(3);
+    assert!(run.stdout.contains("1.0.0+b differs from 1.0.0 in build metadata"), "{run}");
+}
+
+#[test]
 fn check_says_that_it_knows_no_registry_to_ask() {
     let world = World::new();
     let file = world.muni.join("forum.toml");

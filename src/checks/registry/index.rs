@@ -143,10 +143,16 @@ fn notices(read: &Read<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn versions(read: &Read<'_>, findings: &mut Vec<Finding>) {
-    for record in &read.index.versions {
+    for (at, record) in read.index.versions.iter().enumerate() {
         let mut wrong = |rule, message| findings.push(read.of_version(rule, record, message));
         if record.published.parse::<jiff::Timestamp>().is_err() {
             wrong(id::INDEX_FILE, format!("`published` of {} is no instant such as 2026-11-24T10:00:00Z", record.version));
+        }
+        if let Some(twin) = read.index.versions[..at].iter().find(|twin| twin.version.cmp_precedence(&record.version).is_eq()) {
+            wrong(
+                id::INDEX_FILE,
+                format!("{} differs from {} in build metadata alone: `=` cannot tell them apart", record.version, twin.version),
+            );
         }
         if let Some(source) = record.source.as_ref().filter(|source| without_credentials(&source.repository) != source.repository) {
             let shown = without_credentials(&source.repository);
