@@ -30,7 +30,7 @@ pub use self::readme::PROMPTS;
 pub use self::rules::Rule;
 use crate::model::content::ContentFile;
 use crate::model::id::Name;
-use crate::model::manifest::Manifest;
+use crate::model::manifest::{MANIFEST_FILE, Manifest};
 use crate::model::registry_file::RegistryFile;
 use crate::model::registry_state::Obstacle;
 
@@ -87,8 +87,10 @@ pub fn check(candidate: &Candidate<'_>) -> Checked {
     if let Some(source) = &source {
         waivers::apply(source, &mut findings);
     }
+    // What is about the component as a whole stands at its manifest: hosts show no finding without a file.
     for finding in &mut findings {
-        finding.path = finding.path.take().map(|path| placed(candidate.place, path));
+        let path = finding.path.take().unwrap_or_else(|| MANIFEST_FILE.to_owned());
+        finding.path = Some(placed(candidate.place, path));
     }
     Checked::of(findings, source.and_then(|source| source.manifest))
 }

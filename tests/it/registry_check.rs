@@ -55,6 +55,7 @@ fn judged(make: impl FnOnce(&mut Registry, &Published)) -> (Outcome, Vec<String>
     for finding in findings(&outcome) {
         let help = finding["help"].as_str().unwrap();
         assert!(help.to_lowercase().contains("not published yet:") && help.contains("Published already:"), "{finding}");
+        assert!(finding["path"].is_string(), "a host shows none without a file: {finding}");
     }
     (outcome.exits(if errors.is_empty() { 0 } else { 3 }), errors)
 }

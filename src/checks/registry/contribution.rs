@@ -100,12 +100,12 @@ impl Scene<'_> {
         if components.len() > 1 {
             let names: Vec<_> = components.iter().take(MOST_ALIKE).map(ToString::to_string).collect();
             let message = format!("changes {} components at once: {}", components.len(), names.join(", "));
-            findings.push(Finding::new(id::ONE_CHANGE, message));
+            findings.extend(components.last().map(|last| Finding::new(id::ONE_CHANGE, message).at(index::place(last))));
         }
         if components.is_empty() && records.len() > 1 {
             let names: Vec<_> = records.iter().take(MOST_ALIKE).copied().collect();
-            findings
-                .push(Finding::new(id::ONE_CHANGE, format!("changes {} adoption records at once: {}", records.len(), names.join(", "))));
+            let message = format!("changes {} adoption records at once: {}", records.len(), names.join(", "));
+            findings.extend(records.last().map(|last| Finding::new(id::ONE_CHANGE, message).at(*last)));
         }
         let who: BTreeSet<&Name> = parts
             .iter()

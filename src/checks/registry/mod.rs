@@ -166,8 +166,11 @@ fn of_components(registry: &Whole<'_>, components: &[ComponentId], file: &Regist
     Ok(findings.into_iter().flatten().collect())
 }
 
-/// Each finding tells how it is mended before the merge and after.
-fn answer(findings: Vec<Finding>) -> Checked {
+/// Each finding has a file, and tells how it is mended before the merge and after.
+fn answer(mut findings: Vec<Finding>) -> Checked {
+    for finding in &mut findings {
+        finding.path.get_or_insert_with(|| REGISTRY_FILE.to_owned());
+    }
     Checked::of(findings.into_iter().map(repair::both).collect(), None)
 }
 
