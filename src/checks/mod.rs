@@ -41,6 +41,8 @@ pub struct Candidate<'a> {
     pub files: &'a [ContentFile],
     /// What lies there and cannot be published.
     pub obstacles: &'a [Obstacle],
+    /// What lies there and would not be published, with the reason: git ignores it, for instance.
+    pub hidden: &'a [(String, &'static str)],
     /// Where the component lies, for the paths in findings: `integrations/pupil-sync`, or nothing.
     pub place: &'a str,
     /// The registry that it would go to.
@@ -58,6 +60,14 @@ pub struct Previous {
     pub version: Version,
     /// Its manifest.
     pub manifest: Manifest,
+}
+
+impl Candidate<'_> {
+    /// Why a file is not there: it may lie there for everybody to see, and be left out.
+    fn why_missing(&self, is: impl Fn(&str) -> bool) -> String {
+        let hidden = self.hidden.iter().find(|(path, _)| is(path));
+        hidden.map(|(path, why)| format!(": {path} lies here, but {why}")).unwrap_or_default()
+    }
 }
 
 /// All rules, in the order in which people meet them.

@@ -133,8 +133,15 @@ mod tests {
         let manifest_now = text(versions.1, now);
         let files = files(&[("component.toml", Some(manifest_now.as_bytes())), ("a.txt", Some(b"0"))]);
         let previous = Previous { version, manifest };
-        let checked =
-            check(&Candidate { files: &files, obstacles: &[], place: "", registry: None, owner: None, previous: Some(&previous) });
+        let checked = check(&Candidate {
+            files: &files,
+            obstacles: &[],
+            hidden: &[],
+            place: "",
+            registry: None,
+            owner: None,
+            previous: Some(&previous),
+        });
         let found = checked.findings.into_iter().find(|finding| finding.rule == id::VERSION_STEP);
         found.map(|finding| (finding.message, finding.help))
     }

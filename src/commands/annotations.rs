@@ -103,7 +103,7 @@ mod tests {
             |path: &str| ContentFile { path: path.parse().expect("a path"), mode: FileMode::Regular, bytes: b"19500312-1270".to_vec() };
         let many: Vec<_> = (0..2001).map(|number| file(&format!("{number}.txt"))).collect();
         for files in [&[file("component.toml")][..], &[file("19500312-1270.txt"), file("a.txt")], &many] {
-            let candidate = Candidate { files, obstacles: &[], place: "sync", registry: None, owner: None, previous: None };
+            let candidate = Candidate { files, obstacles: &[], hidden: &[], place: "sync", registry: None, owner: None, previous: None };
             let document: Value = serde_json::from_str(&sarif(&check(&candidate).findings)).expect("JSON");
             let results = document["runs"][0]["results"].as_array().expect("results");
             for result in results {

@@ -279,6 +279,27 @@ fn a_component_that_git_ignores_is_told_so() {
         let error = world.run(&[command, DIR, "--json"]).fails(1, "not-found");
         assert!(error.contains("git ignores"), "{error}");
     }
+    let hint = world.run(&["check", DIR, "--json"]).json()["error"]["hints"][0].as_str().unwrap().to_owned();
+    assert!(hint.contains(&format!("git check-ignore -v {DIR}/component.toml")) || hint.contains("/component.toml"), "{hint}");
+}
+
+#[test]
+fn a_file_that_git_ignores_is_told_from_one_that_is_missing() {
+    let world = World::new();
+    let extra =
+        "[variables.a]\ndefault = \"1\"\nreplace = [{ file = \"in/a.txt\", text = \"0\", count = 1 }]\n[files]\nexclude = [\"LICENSE\"]\n";
+    fs::write(world.muni.join(".gitignore"), "README.md\na.txt\n").unwrap();
+    world.save(&component("1.0.0", extra, &[("in/a.txt", "0\n")]));
+    world.git(&["rm", "-q", "--cached", &format!("{DIR}/README.md")]);
+    world.git(&["commit", "-q", "-m", "ignored"]);
+    let run = world.run(&["check", DIR]).exits(3);
+    for says in [
+        "no README.md: README.md lies here, but git ignores it",
+        "in/a.txt lies here, but git ignores it",
+        "LICENSE lies here, but `[files] exclude`",
+    ] {
+        assert!(run.stdout.contains(says), "{says}: {run}");
+    }
 }
 
 #[test]

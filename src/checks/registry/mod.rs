@@ -308,6 +308,6 @@ fn content(
     findings: &mut Vec<Finding>,
 ) {
     let place = format!("components/{component}");
-    let candidate = Candidate { files, obstacles, place: &place, registry: Some(registry), owner: None, previous };
+    let candidate = Candidate { files, obstacles, hidden: &[], place: &place, registry: Some(registry), owner: None, previous };
     findings.extend(check(&candidate).findings);
 }
