@@ -174,7 +174,12 @@ impl Upstream {
         if !push.options.is_empty() && output.stderr.contains("does not support push options") {
             return self.push(registry, remote, &Push { options: &[], ..*push });
         }
-        outcome_of_failure(&output, remote)
+        let hint = match *branch {
+            MAIN => "leave --direct out: then it waits as a branch, and a pull request brings it onto main",
+            _ if remote != registry => "ask whoever looks after that fork for the right to push branches",
+            _ => "ask the forum's maintainers for the right to push branches, or use --fork URL",
+        };
+        outcome_of_failure(&output, remote, hint)
     }
 
     /// Brings the history below `main`, without contents: a fork that lags behind must be told it.
@@ -238,20 +243,25 @@ fn printed_link(talk: &str) -> Option<String> {
     Some(link.chars().filter(|c| !c.is_control()).collect())
 }
 
-/// git-push(1), "Output": `! <from>:<to> [rejected] (why)`, or `[remote rejected] (why)`.
-fn outcome_of_failure(output: &Output, remote: &Address) -> Result<Pushed> {
+/// git-push(1), "Output": `! <from>:<to> [rejected] (why)`, or `[remote rejected] (why)`. Whoever is not allowed to push was
+/// allowed to read: `hint` says what helps.
+fn outcome_of_failure(output: &Output, remote: &Address, hint: &str) -> Result<Pushed> {
     const MOVED: [&str; 6] =
         ["stale info", "fetch first", "non-fast-forward", "failed to update ref", "cannot lock ref", "reference already exists"];
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let Some(why) = said.lines().find(|line| line.starts_with('!')) else {
-        return Err(wording::failure(&output.stderr, remote).into());
+        let mut failure = wording::failure(&output.stderr, remote);
+        if failure.code == Code::Denied {
+            failure.hints = vec![hint.to_owned()];
+        }
+        return Err(failure.into());
     };
     if MOVED.iter().any(|word| why.contains(word)) {
         return Ok(Pushed::Moved);
     }
-    let reason = wording::essence(&format!("{}\n{}", output.stderr, why.rsplit('\t').next().unwrap_or(why)));
-    let failure = Failure::new(Code::Denied, format!("{remote} took nothing: {reason}"));
-    Err(failure.hint("ask the forum's maintainers for the right to push branches, or use --fork URL").into())
+    let reason = wording::reason(&output.stderr);
+    let why = wording::essence(why.rsplit('\t').next().unwrap_or(why));
+    Err(Failure::new(Code::Denied, format!("{remote} took nothing: {why}: {reason}")).hint(hint).into())
 }
 
 #[cfg(test)]
@@ -274,11 +284,15 @@ mod tests {
             stdout: format!("To x\n!\ta:b\t{why}\nDone\n").into(),
             stderr: stderr.into(),
         };
-        assert_eq!(outcome_of_failure(&output("[rejected] (stale info)", ""), &remote).expect("moved"), Pushed::Moved);
-        assert_eq!(outcome_of_failure(&output("[rejected] (fetch first)", ""), &remote).expect("moved"), Pushed::Moved);
-        let denied = outcome_of_failure(&output("[remote rejected] (pre-receive hook declined)", "remote: main is protected"), &remote);
+        assert_eq!(outcome_of_failure(&output("[rejected] (stale info)", ""), &remote, "").expect("moved"), Pushed::Moved);
+        assert_eq!(outcome_of_failure(&output("[rejected] (fetch first)", ""), &remote, "").expect("moved"), Pushed::Moved);
+        let talk = "remote: Resolving deltas: 100% (1/1), done.\nremote: error: GH006: Protected branch\nremote: \nremote: - one\nremote: - two\nremote: - main is protected\nTo x\n";
+        let denied = outcome_of_failure(&output("[remote rejected] (pre-receive hook declined)", talk), &remote, "ask");
         let failure = Failure::of(&denied.expect_err("denied"));
         assert_eq!(failure.code, Code::Denied);
-        assert!(failure.message.contains("main is protected"), "{failure}");
+        let told = "(pre-receive hook declined): error: GH006: Protected branch; - one; - two; - main is protected";
+        assert!(failure.message.contains(told) && failure.hints == ["ask"], "{failure}");
+        let forbidden = Output { success: false, stdout: Vec::new(), stderr: "fatal: The requested URL returned error: 403".into() };
+        assert_eq!(Failure::of(&outcome_of_failure(&forbidden, &remote, "ask").expect_err("denied")).hints, ["ask"]);
     }
 }
