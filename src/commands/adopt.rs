@@ -77,7 +77,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
         let change = change(context, registry, args, &id, &by, &lock)?;
         version = Some(change.version.clone());
         let path: RelPath = format!("adoptions/{id}/{by}.toml").parse()?;
-        let (known, new) = publisher(registry, &file, &by)?;
+        let (known, new) = publisher(context, registry, &file, &by)?;
         let author = author(context, &context.directory, &file, &known)?;
         let old = registry.file_bytes(&path)?;
         let waits = waiting(context, &way, registry, (&branch, &path), &author)?;

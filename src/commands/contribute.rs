@@ -24,6 +24,7 @@ use crate::model::workspace_file::WorkspaceFile;
 use crate::store::contribution::{Author, Change, Draft, MAIN, Push, Pushed, Seen, Upstream, git};
 use crate::store::memory::Contribution;
 use crate::store::registry::{Registry, Visit};
+use crate::store::settings::Layer;
 use crate::store::transport::system::Git;
 use crate::store::workspace::root_of;
 use crate::ui::Report;
@@ -59,7 +60,8 @@ impl Way {
 
     /// The registry as it is now, ready to be contributed to.
     pub(super) fn open(&self, context: &Context, components: Vec<IdOrName>) -> Result<Registry> {
-        Registry::open_to_write(&self.registry, &context.store, &Visit { newest: true, components })
+        let visit = Visit { newest: true, components };
+        Registry::open_to_write(&self.registry, &context.store, &visit).map_err(|error| fitting(context, error))
     }
 
     /// Where the branch goes.
@@ -133,6 +135,7 @@ impl Destination {
             ui.say(&format!("nothing was pushed (--dry-run); {what} would go to {} as {branch}", sent.remote));
         } else {
             ui.say(&format!("{what} waits in {} on the branch {branch}", sent.remote));
+            ui.say(what_is_next(&sent));
         }
         if let Some(link) = sent.link.as_ref().filter(|_| self.open && sent.pushed) {
             ui.open(link);
@@ -142,12 +145,32 @@ impl Destination {
     }
 }
 
+/// A branch alone publishes nothing.
+pub(super) const fn what_is_next(sent: &Sent) -> &'static str {
+    if sent.link.is_some() { "open its pull request:" } else { "open a pull request of that branch onto main" }
+}
+
+/// What helps with a failure here: --offline does not, and the registry that was named is to be named again.
+fn fitting(context: &Context, error: anyhow::Error) -> anyhow::Error {
+    let mut failure = Failure::of(&error);
+    if !matches!(failure.code, Code::Unreachable | Code::Rewritten) {
+        return error;
+    }
+    failure.hints.retain(|hint| !hint.starts_with("--offline"));
+    if let Some(typed) = &context.registry {
+        for hint in &mut failure.hints {
+            *hint = hint.replace("refresh --accept-rewrite", &format!("refresh --registry {typed} --accept-rewrite"));
+        }
+    }
+    failure.into()
+}
+
 /// The full id of what a person typed; only a short name needs the registry for that.
 pub(super) fn full_id(context: &Context, way: &Way, typed: &IdOrName) -> Result<ComponentId> {
     match typed {
         IdOrName::Id(id) => Ok(id.clone()),
         IdOrName::Short(_) => {
-            refuse_offline(context)?;
+            refuse_offline(context, "contributing")?;
             way.open(context, Vec::new())?.find(typed, &|id| format!("forum show {id}"))
         }
     }
@@ -159,9 +182,16 @@ pub(super) fn require_owner(context: &Context, file: &WorkspaceFile) -> Result<N
 }
 
 /// A contribution that cannot ask the network is none.
-fn refuse_offline(context: &Context) -> Result<()> {
-    if context.store.offline {
-        fail!(Code::Offline, "contributing asks the network, which --offline forbids");
+pub(super) fn refuse_offline(context: &Context, doing: &str) -> Result<()> {
+    let offline = &context.settings.offline;
+    let typed = match offline.layer {
+        Layer::Flags if context.locked => "--frozen",
+        Layer::Flags => "--offline",
+        Layer::Environment => "FORUM_OFFLINE",
+        _ => "`offline` of the settings",
+    };
+    if offline.value {
+        fail!(Code::Offline, "{doing} asks the network, which {typed} forbids");
     }
     Ok(())
 }
@@ -250,14 +280,15 @@ pub(super) fn contribute(
     branch: &str,
     decide: &mut dyn FnMut(&Registry, Timestamp) -> Result<Decision>,
 ) -> Result<Ended> {
-    refuse_offline(context)?;
+    refuse_offline(context, "contributing")?;
     let git = git(&context.store)?;
     let reference = if way.mode == Mode::Direct { MAIN.to_owned() } else { format!("refs/heads/{branch}") };
     let mut taken = None;
     for number in 0..MOST_ATTEMPTS {
         let registry = way.open(context, vec![IdOrName::Id(id.clone())])?;
         registry.take_notes().iter().for_each(|note| context.ui.say(note));
-        match attempt(context, way, &registry, &git, (branch, &reference, number == 0), decide)? {
+        let tried = attempt(context, way, &registry, &git, (branch, &reference, number == 0), decide);
+        match tried.map_err(|error| fitting(context, error))? {
             // Pushed a moment ago, and on main by now: somebody merged it at once.
             Attempt::Sent(sent) if sent.already && taken.is_some() => {
                 return Ok(Ended::Sent(Sent { commit: taken, pushed: true, already: false, ..sent }));

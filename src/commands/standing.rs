@@ -44,8 +44,8 @@ impl Report for StatusReport {
 pub(super) fn tell(context: &Context, taken: &Taken, way: &Way, (id, version, branch): (&ComponentId, &str, &str)) -> Result<Outcome> {
     let registry = way.open(context, vec![IdOrName::Id(id.clone())])?;
     let tree = tree_id(&taken.files)?;
-    let author =
-        publisher(&registry, &taken.file, id.owner()).and_then(|(known, _)| author(context, &taken.directory, &taken.file, &known));
+    let author = publisher(context, &registry, &taken.file, id.owner())
+        .and_then(|(known, _)| author(context, &taken.directory, &taken.file, &known));
     let waiting = Waiting::find(context, way, &registry, branch, author.ok().as_ref())?;
     let (state, words) = match (on_main(&registry, taken, id, version, tree)?, &waiting) {
         (Some(known), _) => known,

@@ -35,6 +35,7 @@ mod prompts;
 mod publish;
 mod publish_edges;
 mod publish_from;
+mod publish_words;
 mod readme;
 mod records;
 mod registries;
