@@ -40,6 +40,7 @@ mod readme;
 mod records;
 mod registries;
 mod registry_check;
+mod registry_help;
 mod registry_init;
 mod registry_past;
 mod restore;

@@ -82,3 +82,11 @@ fn only_the_flag_that_was_typed_is_named() {
     let run = world.publish(&["--registry", "http://127.0.0.1:9/x.git"]).exits(6);
     assert!(!run.stdout.contains("--offline"), "{run}");
 }
+
+#[test]
+fn a_source_that_is_left_out_is_left_out_for_its_own_reason() {
+    let world = World::new();
+    world.git(&["remote", "add", "origin", "https://github.com/sundsvall/integrations.git?token=abcdef0123456789"]);
+    let run = world.publish(&["--dry-run", "--registry", "kommun"]).ok();
+    assert!(run.stderr.contains("goes on with `?`") && !run.both().contains("abcdef"), "{run}");
+}

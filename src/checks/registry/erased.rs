@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::super::finding::{Finding, Severity};
 use super::History;
 use super::index::{self, Indexed, Read};
+use super::repair::{FOLDER, SHALLOW};
 use super::rules::id;
 use crate::model::digest::ObjectId;
 use crate::model::registry_state::{Past, RegistryState};
@@ -22,9 +23,9 @@ pub(super) fn in_whole(history: History, read: &Read<'_>, state: &dyn RegistrySt
     };
     match history {
         History::Shallow => {
-            findings.push(unseen("this clone is shallow, and fetch-depth: 0 brings the rest").severity(Severity::Warning));
+            findings.push(unseen("this clone is shallow").severity(Severity::Warning).help(SHALLOW));
         }
-        History::None => findings.push(unseen("a folder has no history").severity(Severity::Note)),
+        History::None => findings.push(unseen("a folder has no history").severity(Severity::Note).help(FOLDER)),
         History::Whole => {
             let trees: Vec<ObjectId> = removed.iter().map(|record| record.tree).collect();
             for past in state.remaining(&index.id, &trees)? {

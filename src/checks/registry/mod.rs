@@ -283,7 +283,10 @@ fn version(
     findings: &mut Vec<Finding>,
 ) -> Result<Option<Vec<ContentFile>>> {
     let component = &read.index.id;
-    let mut say = |severity, message: String| findings.push(read.of_version(id::DIGESTS, record, message).severity(severity));
+    let mut say = |severity, message: String| {
+        let finding = read.of_version(id::DIGESTS, record, message).severity(severity);
+        findings.push(if severity == Severity::Warning { finding.help(repair::SHALLOW) } else { finding });
+    };
     match state.version(component, record, registry.limits)? {
         Held::Files(files) => return Ok(Some(files)),
         Held::Refused(why) => say(Severity::Error, why),
@@ -291,8 +294,7 @@ fn version(
             say(Severity::Error, format!("the files of {component} {} ({}) are not in the repository", record.version, record.tree));
         }
         Held::Missing if history == History::Shallow => {
-            let message = format!("{component} {} lies beyond what this shallow clone has: fetch-depth: 0 brings it", record.version);
-            say(Severity::Warning, message);
+            say(Severity::Warning, format!("{component} {} lies beyond what this shallow clone has", record.version));
         }
         Held::Missing => {}
     }
