@@ -56,6 +56,18 @@ fn what_is_done_by_hand_is_mended_by_hand() {
 }
 
 #[test]
+fn an_erasure_that_puts_older_files_back_is_no_step_of_a_version() {
+    let (sandbox, mut registry, _) = ready();
+    let base = registry.head();
+    let index: toml::Table = toml::from_str(std::str::from_utf8(&registry.read(&format!("index/{ID}.toml")).unwrap()).unwrap()).unwrap();
+    let first = index["version"][0]["tree"].as_str().unwrap().to_owned();
+    registry.tombstone(ID, "1.1.0", "Personal data");
+    registry.commit("older files", &[], &[(&format!("components/{ID}"), &first)]);
+    let run = check(&sandbox, &registry.path, &["--base", &base]);
+    assert!(!run.stdout.contains("version-step"), "{run}");
+}
+
+#[test]
 fn an_error_is_json_where_json_was_asked_for() {
     let world = World::new();
     for command in [&["check", "nowhere", "--format", "json"][..], &["registry", "check", "nowhere", "--format", "json"]] {

@@ -183,7 +183,8 @@ impl Scene<'_> {
             && (touches_files || !added.is_empty())
             && let Some(directory) = self.made.after.directory(component)?
         {
-            let previous = self.previous(component)?;
+            // Where nothing is published, as in an erasure, no version follows another.
+            let previous = if added.is_empty() { None } else { self.previous(component)? };
             content(component, (&directory.files, &directory.obstacles), &self.rules, previous.as_ref(), findings);
         }
         self.versions(&read, &added, findings)
