@@ -37,7 +37,7 @@ pub(super) fn check(candidate: &Candidate<'_>) -> Vec<Finding> {
         }
     }
     collisions(candidate, &mut findings);
-    let heads = repository_heads(candidate.files);
+    let heads = repository_heads(candidate.files.iter().map(|file| &file.path));
     findings.extend(heads.map(|head| Finding::new(id::PATH, "makes its directory a Git repository").at(head.as_str())));
     limits(candidate, &mut findings);
     findings

@@ -20,7 +20,7 @@ use crate::model::content::ContentFile;
 use crate::model::digest::FileMode;
 use crate::model::id::{ComponentId, IdOrName};
 use crate::model::lockfile::LockEntry;
-use crate::model::merge::renames::{Files, detected, renames};
+use crate::model::merge::renames::{Held, detected};
 use crate::model::path::RelPath;
 use crate::model::written::{file_digests, normalise};
 use crate::store::workspace::Workspace;
@@ -134,7 +134,7 @@ fn found(context: &Context, args: &Args) -> Result<(PathBuf, Vec<Row>)> {
     let mut files = Vec::new();
     if args.upstream.is_some() {
         for (id, sides) in upstream(&workspace, &mut places, &ids, version.as_ref())? {
-            let renames = renames((&sides.from, &files_of(&sides.base)), (&sides.to, &files_of(&sides.theirs)), &sides.renames);
+            let renames = sides.renamed();
             let pieces = |path: &RelPath| sides.entry.pieces.get(path).map(Vec::as_slice);
             differences(&id, &side(&sides.base, &pieces), &side(&sides.theirs, &pieces), &renames, &mut files);
         }
@@ -156,10 +156,6 @@ fn meant(args: &Args) -> Result<(Option<IdOrName>, Option<Version>)> {
         (Err(_), None) => Ok((Some(word.parse().map_err(|error| Failure::new(Code::Usage, format!("{error}")))?), None)),
         (Err(error), Some(_)) => fail!(Code::Usage, "--upstream: `{}` is no version: {error}", word.escape_debug()),
     }
-}
-
-fn files_of(files: &[ContentFile]) -> Files<'_> {
-    files.iter().map(|file| (&file.path, file.bytes.as_slice())).collect()
 }
 
 fn side<'a>(files: &'a [ContentFile], pieces: &dyn Fn(&RelPath) -> Option<&'a [u64]>) -> Side<'a> {
@@ -193,9 +189,13 @@ fn local(workspace: &Workspace, places: &mut Places<'_>, entry: &LockEntry, rows
             Some((path, Shown { bytes: file.bytes.as_deref().unwrap_or_default(), executable: file.executable, pieces: None }))
         })
         .collect();
-    let old: Files<'_> = base.iter().map(|(path, file)| (*path, file.bytes)).collect();
-    let new: Files<'_> = ours.iter().map(|(path, file)| (*path, file.bytes)).collect();
-    let renames = detected(&old, &new).into_iter().map(|(from, to)| (from.clone(), to.clone())).collect();
+    let held = Held {
+        old: base.iter().map(|(path, file)| (*path, file.bytes)).collect(),
+        new: ours.iter().map(|(path, file)| (*path, file.bytes)).collect(),
+    };
+    let (old, new) = held.sums();
+    let Ok(pairs) = detected(&old, &new, &held);
+    let renames = pairs.into_iter().map(|(from, to)| (from.clone(), to.clone())).collect();
     differences(&entry.id, &base, &ours, &renames, rows);
     Ok(())
 }
@@ -209,6 +209,8 @@ fn differences(id: &ComponentId, old: &Side<'_>, new: &Side<'_>, renames: &BTree
         let to = renames.get(*path);
         let target = to.unwrap_or(path);
         match new.get(target) {
+            // Another file came in its place, and has a row of its own.
+            Some(_) if to.is_none() && came.contains(path) => {}
             Some(is) => rows.extend(changed(id, (path, was), (target, is))),
             None => rows.push(row(id, path, "removed", was, &empty)),
         }

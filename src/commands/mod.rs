@@ -81,9 +81,12 @@ impl Moved {
 fn open_workspace(context: &Context) -> Result<Workspace> {
     let ui = &context.ui;
     let workspace = Workspace::open(&context.directory, context.state_dir()?, &|| ui.say("waiting for another forum in this workspace"))?;
-    match workspace.recovered {
+    match &workspace.recovered {
         Recovered::Nothing => {}
         Recovered::Finished => ui.say("finished what an interrupted run had begun"),
+        Recovered::TakenBack(path) => {
+            ui.say(&format!("took back what an interrupted run had begun: {path} was changed since, and stays as you left it"));
+        }
         Recovered::Discarded => ui.say("cleaned up after an interrupted run"),
     }
     for key in &workspace.file.unknown {

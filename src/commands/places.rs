@@ -222,6 +222,14 @@ impl<'a> Places<'a> {
         Ok(&self.opened[name])
     }
 
+    /// A registry that was opened before, by its name.
+    pub(super) fn opened(&self, name: &str) -> Result<&Registry> {
+        match self.opened.get(name) {
+            Some(registry) => Ok(registry),
+            None => fail!(Code::Internal, "the registry {name} was not opened"),
+        }
+    }
+
     /// The address of a registry as `forum.toml` and `forum.lock` have it.
     pub(super) fn url(&self, name: &str) -> Result<String> {
         match self.urls.get(name) {

@@ -1,6 +1,6 @@
 //! A version of a component before it is written: its files with the answers in them, and its entry for the lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
@@ -59,27 +59,12 @@ impl Prepared {
         Ok(prepared)
     }
 
-    /// The entry for the lock, and the files as they are written. What has neither answer nor default keeps its placeholder.
+    /// The entry for the lock, and the files as they are written.
     pub(super) fn write(&mut self, id: &ComponentId, record: &VersionRecord, place: Place) -> Result<(LockEntry, Vec<ContentFile>)> {
-        let variables = &self.manifest.variables;
-        let answers = complete(variables, &self.answers).unwrap_or_else(|_| self.answers.clone());
-        let secret = |name: &String| variables.get(name).is_some_and(Variable::is_secret);
+        let answers = applied(&self.manifest, &self.answers);
         let content = std::mem::take(&mut self.content);
-        let mut entry = LockEntry {
-            id: id.clone(),
-            version: record.version.clone(),
-            registry: place.registry,
-            tree: record.tree,
-            checksum: record.checksum,
-            path: place.path,
-            requested: place.requested,
-            dependencies: record.dependencies.keys().cloned().collect(),
-            answers: answers.iter().filter(|(name, _)| !secret(name)).map(|(n, a)| (n.clone(), a.clone())).collect(),
-            written: record.checksum,
-            executable: content.files.iter().filter(|f| f.mode == FileMode::Executable).map(|f| f.path.clone()).collect(),
-            pieces: BTreeMap::new(),
-            pending: None,
-        };
+        let mut entry = entry_of(id, record, place, (&self.manifest, &answers));
+        entry.executable = content.files.iter().filter(|f| f.mode == FileMode::Executable).map(|f| f.path.clone()).collect();
         let Written { files, open, pieces } = write_answers(id, content, &self.manifest, &answers)?;
         entry.pieces = pieces;
         let sum = |file: &ContentFile| open.get(&file.path).copied().unwrap_or_else(|| Checksum::of(&normalise(&file.bytes)));
@@ -90,9 +75,46 @@ impl Prepared {
 
     /// The files alone, as they are written.
     pub(super) fn files(&mut self, id: &ComponentId) -> Result<Vec<ContentFile>> {
-        let answers = complete(&self.manifest.variables, &self.answers).unwrap_or_else(|_| self.answers.clone());
+        let answers = applied(&self.manifest, &self.answers);
         let content = std::mem::take(&mut self.content);
         write_answers(id, content, &self.manifest, &answers).map(|written| written.files)
+    }
+}
+
+/// The answers that are written: what has neither answer nor default keeps its placeholder.
+pub(super) fn applied(manifest: &Manifest, answers: &Answers) -> Answers {
+    complete(&manifest.variables, answers).unwrap_or_else(|_| answers.clone())
+}
+
+/// The entry for the lock, but for what the files tell.
+pub(super) fn entry_of(id: &ComponentId, record: &VersionRecord, place: Place, (manifest, answers): (&Manifest, &Answers)) -> LockEntry {
+    let secret = |name: &String| manifest.variables.get(name).is_some_and(Variable::is_secret);
+    LockEntry {
+        id: id.clone(),
+        version: record.version.clone(),
+        registry: place.registry,
+        tree: record.tree,
+        checksum: record.checksum,
+        path: place.path,
+        requested: place.requested,
+        dependencies: record.dependencies.keys().cloned().collect(),
+        answers: answers.iter().filter(|(name, _)| !secret(name)).map(|(n, a)| (n.clone(), a.clone())).collect(),
+        written: record.checksum,
+        executable: Vec::new(),
+        pieces: BTreeMap::new(),
+        pending: None,
+    }
+}
+
+/// The files that answers go into, all of which must be there.
+pub(super) fn named_files<'m>(id: &ComponentId, manifest: &'m Manifest, has: impl Fn(&RelPath) -> bool) -> Result<BTreeSet<&'m RelPath>> {
+    let named = files_named(&manifest.variables);
+    match named.iter().find(|path| !has(path)) {
+        None => Ok(named),
+        Some(lost) => {
+            let message = format!("{id}: {MANIFEST_FILE} names the file `{lost}`, which is not there");
+            Err(Failure::new(Code::InvalidManifest, message).into())
+        }
     }
 }
 
@@ -106,12 +128,7 @@ struct Written {
 }
 
 fn write_answers(id: &ComponentId, content: Content, manifest: &Manifest, answers: &Answers) -> Result<Written> {
-    let named = files_named(&manifest.variables);
-    if let Some(lost) = named.iter().find(|path| content.get(path.as_str()).is_none()) {
-        return Err(
-            Failure::new(Code::InvalidManifest, format!("{id}: {MANIFEST_FILE} names the file `{lost}`, which is not there")).into()
-        );
-    }
+    let named = named_files(id, manifest, |path| content.get(path.as_str()).is_some())?;
     let mut written = Written { files: content.files, open: BTreeMap::new(), pieces: BTreeMap::new() };
     for file in written.files.iter_mut().filter(|file| named.contains(&file.path)) {
         let rendered = render(id, &file.path, &file.bytes, &manifest.variables, answers)?;

@@ -68,6 +68,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     let copies = KeptCopies::of(context.state_dir()?, &workspace.root);
     let keeping = copies.keep(&workspace, "remove", context.settings.now, &gone.iter().collect::<Vec<_>>())?;
     let mut change = Transaction::begin(&workspace.root)?;
+    keeping.watch(&mut change);
     for one in keeping.copy().iter().flat_map(|kept| &kept.components).filter(|one| one.present) {
         change.remove_tree(&one.path)?;
     }

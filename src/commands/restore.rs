@@ -12,8 +12,8 @@ use crate::error::{Code, Failure};
 use crate::model::id::{ComponentId, IdOrName};
 use crate::model::lockfile::Lock;
 use crate::model::workspace_file::WorkspaceFile;
-use crate::store::fs::journal::Transaction;
-use crate::store::kept::{Kept, KeptComponent, KeptCopies};
+use crate::store::fs::journal::{Expectation, Transaction};
+use crate::store::kept::{Keeping, Kept, KeptComponent, KeptCopies};
 use crate::store::workspace::Workspace;
 use crate::ui::{Report, columns};
 
@@ -157,7 +157,7 @@ fn restore(context: &Context, workspace: &mut Workspace, copies: &KeptCopies, ke
         workspace.require_free(&one.id.to_string(), &one.path)?;
     }
     let keeping = copies.keep(workspace, "restore", context.settings.now, &replaced)?;
-    put_back(workspace, kept, &back, &lock)?;
+    put_back(workspace, kept, &back, &lock, &keeping)?;
     let now = keeping.done();
     let kept_as = |id: &ComponentId| {
         let now = now.as_ref()?;
@@ -179,8 +179,9 @@ fn file_before(workspace: &Workspace, kept: &Kept, back: &[&KeptComponent]) -> O
     (back.len() == kept.components.len() && since.render() == workspace.file.render()).then_some(before)
 }
 
-fn put_back(workspace: &mut Workspace, kept: &Kept, back: &[&KeptComponent], lock: &Lock) -> Result<()> {
+fn put_back(workspace: &mut Workspace, kept: &Kept, back: &[&KeptComponent], lock: &Lock, keeping: &Keeping) -> Result<()> {
     let mut change = Transaction::begin(&workspace.root)?;
+    keeping.watch(&mut change);
     if let Some(before) = file_before(workspace, kept, back) {
         workspace.file = before;
     }
@@ -190,6 +191,9 @@ fn put_back(workspace: &mut Workspace, kept: &Kept, back: &[&KeptComponent], loc
             change.remove_tree(&old)?;
         }
         if one.present {
+            if !workspace.exists(&one.path)? {
+                change.expect(&one.path, Expectation::Absent)?;
+            }
             let files = KeptCopies::files(kept, &one.id).with_context(|| format!("the copy of {}", one.id))?;
             let mut tree = change.stage_tree(&one.path)?;
             tree.copy_from(&files)?;

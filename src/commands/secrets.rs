@@ -7,7 +7,7 @@
 use anyhow::Result;
 
 use super::prepared::Prepared;
-use crate::model::content::{ContentFile, bytes_of};
+use crate::model::content::bytes_of;
 use crate::model::index::VersionRecord;
 use crate::model::lockfile::LockEntry;
 use crate::model::manifest::Manifest;
@@ -20,16 +20,9 @@ use crate::store::registry::Registry;
 use crate::store::workspace::State;
 use crate::store::workspace::Workspace;
 
-/// What was fetched, with the secrets in it.
-pub(super) struct Known {
-    pub(super) manifest: Manifest,
-    pub(super) secrets: Answers,
-    pub(super) files: Vec<ContentFile>,
-}
-
 /// The secrets of a component that lies here as it was fetched: its state must be [`State::Clean`]. `None` where they
 /// cannot be told from what is around them.
-pub(super) fn known(workspace: &Workspace, registry: &Registry, entry: &LockEntry) -> Result<Option<Known>> {
+pub(super) fn known(workspace: &Workspace, registry: &Registry, entry: &LockEntry) -> Result<Option<Answers>> {
     if entry.pieces.is_empty() {
         return Ok(None);
     }
@@ -38,12 +31,7 @@ pub(super) fn known(workspace: &Workspace, registry: &Registry, entry: &LockEntr
     let same = |record: &&VersionRecord| record.tree == entry.tree && record.checksum == entry.checksum;
     let Some(record) = record.filter(same) else { return Ok(None) };
     let mut prepared = Prepared::fetched(registry, entry, record)?;
-    let manifest = &prepared.manifest;
-    let mut secrets = Answers::new();
-    for (name, _) in manifest.variables.iter().filter(|(_, variable)| variable.is_secret()) {
-        let Some(answer) = stands(workspace, entry, manifest, name)? else { return Ok(None) };
-        secrets.insert(name.clone(), answer);
-    }
+    let Some(secrets) = read_back(workspace, entry, &prepared.manifest)? else { return Ok(None) };
     prepared.answers.extend(secrets.clone());
     let Ok(files) = prepared.files(&entry.id) else { return Ok(None) };
     for path in entry.pieces.keys() {
@@ -53,7 +41,18 @@ pub(super) fn known(workspace: &Workspace, registry: &Registry, entry: &LockEntr
             return Ok(None);
         }
     }
-    Ok(Some(Known { manifest: prepared.manifest, secrets, files }))
+    Ok(Some(secrets))
+}
+
+/// What stands where secrets stand, in a component whose state is [`State::Clean`]. It is to be believed only if the
+/// files, written with it, are those that lie there.
+pub(super) fn read_back(workspace: &Workspace, entry: &LockEntry, manifest: &Manifest) -> Result<Option<Answers>> {
+    let mut secrets = Answers::new();
+    for (name, _) in manifest.variables.iter().filter(|(_, variable)| variable.is_secret()) {
+        let Some(answer) = stands(workspace, entry, manifest, name)? else { return Ok(None) };
+        secrets.insert(name.clone(), answer);
+    }
+    Ok(Some(secrets))
 }
 
 /// What stands in a file where one secret alone stands, once or several times.

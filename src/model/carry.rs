@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::update::{VariableChange, VariableFate};
 use super::variables::{Answer, Answers, Variable};
 
-type Variables = BTreeMap<String, Variable>;
+/// The variables of a version, by name.
+pub type Variables = BTreeMap<String, Variable>;
 
 /// Answers on their way from one version to the next.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -47,6 +48,35 @@ pub fn carry(old: &Variables, new: &Variables, applied: &Answers, edited: &Answe
         }
     }
     carried
+}
+
+/// Whether a step over versions between may have hidden a rename: names came, and names went.
+#[must_use]
+pub fn may_skip_renames(old: &Variables, new: &Variables) -> bool {
+    let came = |(name, variable): (&String, &Variable)| !old.contains_key(name) && known_before(old, variable).is_none();
+    new.iter().any(came) && old.keys().any(|name| !new.contains_key(name))
+}
+
+fn known_before<'v>(old: &Variables, variable: &'v Variable) -> Option<&'v String> {
+    variable.renamed_from.as_ref().filter(|earlier| old.contains_key(*earlier))
+}
+
+/// Follows names back through the versions `between`, the newest first: a variable that was renamed in one of them is
+/// named after the one that the `old` version has.
+pub fn follow_renames(old: &Variables, new: &mut Variables, between: &[Variables]) {
+    for (name, variable) in new.iter_mut() {
+        if old.contains_key(name) || known_before(old, variable).is_some() {
+            continue;
+        }
+        let mut now = variable.renamed_from.clone().unwrap_or_else(|| name.clone());
+        for version in between {
+            let earlier = version.get(&now).and_then(|variable| variable.renamed_from.clone());
+            now = earlier.unwrap_or(now);
+        }
+        if old.contains_key(&now) {
+            variable.renamed_from = Some(now);
+        }
+    }
 }
 
 impl Carried {
@@ -111,6 +141,26 @@ mod tests {
             ("gone", VariableFate::Removed, true),
         ];
         assert_eq!(words, want);
+    }
+
+    #[test]
+    fn names_are_followed_through_versions_between() {
+        let (old, between) =
+            (variables("[a]\n[x]\n"), [variables("[c]\nrenamed-from = \"b\"\n[y]\n"), variables("[b]\nrenamed-from = \"a\"\n[x]\n")]);
+        let applied = answers("a = \"1\"\nx = \"2\"\n");
+        for (text, want) in [
+            ("[c]\nrenamed-from = \"b\"\n", "c = \"1\"\n"),
+            ("[c]\n[x]\n", "c = \"1\"\nx = \"2\"\n"),
+            ("[d]\nrenamed-from = \"c\"\n", "d = \"1\"\n"),
+            ("[y]\n", ""),
+        ] {
+            let mut new = variables(text);
+            assert!(may_skip_renames(&old, &new), "{text}");
+            follow_renames(&old, &mut new, &between);
+            assert_eq!(carry(&old, &new, &applied, &Answers::new()).answers, answers(want), "{text}");
+        }
+        assert!(!may_skip_renames(&old, &variables("[b]\nrenamed-from = \"a\"\n")));
+        assert!(!may_skip_renames(&old, &variables("[a]\n[x]\n[new]\n")));
     }
 
     #[test]

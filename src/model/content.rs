@@ -24,9 +24,9 @@ pub fn is_tool_state(path: &RelPath) -> bool {
 }
 
 /// The `HEAD` files that make their directories Git repositories, whose configuration git would run.
-pub fn repository_heads(files: &[ContentFile]) -> impl Iterator<Item = &RelPath> {
-    let keys: Vec<_> = files.iter().map(|file| collision_key(file.path.as_str())).collect();
-    files.iter().map(|file| &file.path).filter(|path| path.file_name().eq_ignore_ascii_case("head")).filter(move |head| {
+pub fn repository_heads<'a>(paths: impl Iterator<Item = &'a RelPath> + Clone) -> impl Iterator<Item = &'a RelPath> {
+    let keys: Vec<_> = paths.clone().map(|path| collision_key(path.as_str())).collect();
+    paths.filter(|path| path.file_name().eq_ignore_ascii_case("head")).filter(move |head| {
         let above = head.parent().map_or(String::new(), |path| format!("{path}/"));
         let has = |name: &str| {
             let start = collision_key(&format!("{above}{name}"));

@@ -65,10 +65,14 @@ pub struct LockEntry {
 }
 
 /// An update that waits for a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pending {
     /// The version it leads to.
     pub to: Version,
+    /// The answers that it applied, without secrets, where they are others than those of before: whoever continues
+    /// needs them. A forum that does not know the key carries the answers of before over.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub answers: Answers,
 }
 
 impl LockEntry {

@@ -7,26 +7,26 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::written::normalise;
+use super::written::Sums;
 
 pub mod renames;
 
 /// A file as one side has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct File<'a> {
+pub struct File {
     /// What it holds.
-    pub bytes: &'a [u8],
+    pub sums: Sums,
     /// Whether it may be executed; `None` where the file system does not say.
     pub executable: Option<bool>,
 }
 
 /// What a side has at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side<'a> {
+pub enum Side {
     /// Nothing.
     Absent,
     /// A file.
-    File(File<'a>),
+    File(File),
     /// A link, a directory, a special file: what no version of a component holds.
     Other,
 }
@@ -126,19 +126,19 @@ impl Outcome {
     }
 }
 
-impl File<'_> {
+impl File {
     /// A mode that a file system does not keep is no change.
     fn same_mode(self, other: Self) -> bool {
         self.executable.zip(other.executable).is_none_or(|(a, b)| a == b)
     }
 
     fn same(self, other: Self) -> bool {
-        self.bytes == other.bytes && self.same_mode(other)
+        self.sums.exact == other.sums.exact && self.same_mode(other)
     }
 
     /// The same but for line ends: an editor, or git on Windows, changes them by itself.
     fn alike(self, other: Self) -> bool {
-        self.same_mode(other) && (self.bytes == other.bytes || normalise(self.bytes) == normalise(other.bytes))
+        self.same_mode(other) && self.sums.plain == other.sums.plain
     }
 }
 
@@ -151,13 +151,13 @@ pub fn merge_mode(base: Option<bool>, ours: Option<bool>, theirs: Option<bool>) 
 
 /// The table. Line ends of ours alone are no change of ours; those of theirs may be meant. [`Side::Other`] of base or theirs cannot be: it counts as absent.
 #[must_use]
-pub fn decide(base: Side<'_>, ours: Side<'_>, theirs: Side<'_>) -> Decision {
+pub fn decide(base: Side, ours: Side, theirs: Side) -> Decision {
     let file = |side| if let Side::File(file) = side { Some(file) } else { None };
     match (file(base), ours, file(theirs)) {
         (None, Side::Absent, None) => Decision::Same,
         (None, _, None) => Decision::Ours(Change::Added),
         (None, Side::Absent, Some(_)) => Decision::Theirs(Change::Added),
-        (None, Side::File(ours), Some(theirs)) if normalise(ours.bytes) == normalise(theirs.bytes) => Decision::Alike,
+        (None, Side::File(ours), Some(theirs)) if ours.sums.plain == theirs.sums.plain => Decision::Alike,
         (None, _, Some(_)) => Decision::Conflict(Conflict::BothAdded),
         (Some(_), Side::Absent, None) => Decision::Alike,
         (Some(base), Side::Absent, Some(theirs)) if theirs.alike(base) => Decision::Ours(Change::Removed),
@@ -190,13 +190,13 @@ mod tests {
         }
     }
 
-    fn file(bytes: &'static str, executable: bool) -> Side<'static> {
-        Side::File(File { bytes: bytes.as_bytes(), executable: Some(executable) })
+    fn file(bytes: &str, executable: bool) -> Side {
+        Side::File(File { sums: Sums::of(bytes.as_bytes()), executable: Some(executable) })
     }
 
-    fn all() -> [Side<'static>; 7] {
-        let plain = |bytes: &'static str| file(bytes, false);
-        let program = |bytes: &'static str| file(bytes, true);
+    fn all() -> [Side; 7] {
+        let plain = |bytes: &str| file(bytes, false);
+        let program = |bytes: &str| file(bytes, true);
         [Side::Absent, plain("1"), program("1"), plain("2"), program("2"), plain("3"), program("3")]
     }
 
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_mode_that_nobody_keeps_is_no_change() {
-        let silent = |bytes: &'static [u8]| Side::File(File { bytes, executable: None });
+        let silent = |bytes: &[u8]| Side::File(File { sums: Sums::of(bytes), executable: None });
         assert_eq!(decide(file("1", true), silent(b"1"), file("1", true)), Decision::Same);
         assert_eq!(decide(file("1", true), silent(b"1"), file("2", true)), Decision::Theirs(Change::Modified));
         assert!(merge_mode(Some(false), Some(true), Some(false)) && merge_mode(Some(false), Some(false), Some(true)));

@@ -5,7 +5,7 @@
 //! the runs of known versions that it matches. To pubgrub, which compares and copies all the time, components
 //! and versions are numbers; texts appear where the index is read and where people are told.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -14,7 +14,7 @@ use std::ops::Bound;
 use std::rc::Rc;
 
 use anyhow::Result;
-use pubgrub::{Dependencies, DependencyProvider, DerivationTree, External, Map, PackageResolutionStatistics, PubGrubError, Ranges};
+use pubgrub::{Dependencies, DependencyProvider, DerivationTree, External, PackageResolutionStatistics, PubGrubError, Ranges};
 use semver::{Comparator, Op, Version, VersionReq};
 
 use super::id::ComponentId;
@@ -82,15 +82,7 @@ struct Asked<'a> {
 
 fn resolve_as(catalog: &dyn Catalog, asked: Asked<'_>, locked: &BTreeMap<ComponentId, Version>) -> Result<Resolution> {
     let wishes = asked.wishes;
-    let provider = Provider {
-        catalog,
-        asked,
-        locked,
-        met: RefCell::default(),
-        numbers: RefCell::default(),
-        needs: RefCell::default(),
-        failed: RefCell::default(),
-    };
+    let provider = Provider { catalog, asked, locked, met: RefCell::default(), numbers: RefCell::default(), failed: RefCell::default() };
     for wish in wishes {
         provider.check_wish(wish)?;
     }
@@ -111,8 +103,8 @@ fn resolve_as(catalog: &dyn Catalog, asked: Asked<'_>, locked: &BTreeMap<Compone
     provider.refuse_cycles(&solution)?;
     let chosen = solution.into_iter().filter_map(|(number, version)| {
         let met = provider.met(number);
-        let (index, record) = (Rc::clone(met.index.as_ref()?), Rc::clone(&met.versions.get(version)?.record));
-        Some(((*met.id).clone(), Chosen { record, index }))
+        let (index, record) = (Rc::clone(met.index.as_ref()?), Rc::clone(met.record(version)?));
+        Some((met.id.clone(), Chosen { record, index }))
     });
     Ok(chosen.collect())
 }
@@ -136,7 +128,7 @@ impl fmt::Display for Package {
 
 /// A component that somebody asked for. Its versions are numbered from the lowest to the highest.
 struct Met {
-    id: Rc<ComponentId>,
+    id: ComponentId,
     /// `None` where the registry has no such component.
     index: Option<Rc<IndexFile>>,
     versions: Vec<Candidate>,
@@ -147,31 +139,43 @@ struct Met {
 }
 
 struct Candidate {
-    record: Rc<VersionRecord>,
+    /// Where its record stands in the index file. Counting references to each of thousands that nobody chooses costs
+    /// more than all that is asked of them.
+    place: usize,
     can_be_had: bool,
+    /// The numbers of what it needs, once it was tried.
+    needs: OnceCell<Vec<usize>>,
 }
 
 impl Met {
+    fn record(&self, version: usize) -> Option<&Rc<VersionRecord>> {
+        self.index.as_ref()?.versions.get(self.versions.get(version)?.place)
+    }
+
     /// The runs of known versions that `requirement` matches.
     fn range(&self, requirement: &VersionReq) -> Ranges<usize> {
-        let matches = |version: &usize| requirement.matches(&self.versions[*version].record.version);
-        let matching: Vec<_> = (0..self.versions.len()).filter(matches).collect();
-        let runs = matching.chunk_by(|a, b| a + 1 == *b);
-        runs.filter_map(|run| Some((Bound::Included(*run.first()?), Bound::Included(*run.last()?)))).collect()
+        let matches = |version: &usize| self.record(*version).is_some_and(|record| requirement.matches(&record.version));
+        let mut versions = 0..self.versions.len();
+        let runs = std::iter::from_fn(|| {
+            let first = versions.find(matches)?;
+            let more = versions.by_ref().take_while(matches).count();
+            Some((Bound::Included(first), Bound::Included(first + more)))
+        });
+        runs.collect()
+    }
+
+    /// What a version that was tried needs.
+    fn needs(&self, version: usize) -> &[usize] {
+        self.versions.get(version).and_then(|candidate| candidate.needs.get()).map_or(&[], Vec::as_slice)
     }
 }
-
-/// A version that was tried: the number of its component, and its own.
-type Tried = (usize, usize);
 
 struct Provider<'a> {
     catalog: &'a dyn Catalog,
     asked: Asked<'a>,
     locked: &'a BTreeMap<ComponentId, Version>,
     met: RefCell<Vec<Rc<Met>>>,
-    numbers: RefCell<HashMap<Rc<ComponentId>, usize>>,
-    /// What the versions that were tried need.
-    needs: RefCell<Map<Tried, Vec<usize>>>,
+    numbers: RefCell<HashMap<ComponentId, usize>>,
     /// pubgrub's errors must be plain; ours waits here.
     failed: RefCell<Option<anyhow::Error>>,
 }
@@ -190,19 +194,21 @@ impl Provider<'_> {
             self.failed.borrow_mut().get_or_insert(error);
             None
         });
-        let mut versions: Vec<_> =
-            index.iter().flat_map(|index| index.versions.iter().map(|record| self.candidate(index, record))).collect();
-        versions.sort_by(|a, b| a.record.version.cmp(&b.record.version));
-        let in_lock = self.locked.get(id);
-        let locked = in_lock.and_then(|locked| versions.iter().position(|candidate| candidate.record.version == *locked));
-        let (id, number) = (Rc::new(id.clone()), self.met.borrow().len());
-        self.met.borrow_mut().push(Rc::new(Met { id: Rc::clone(&id), index, versions, in_lock: in_lock.is_some(), locked }));
-        self.numbers.borrow_mut().insert(id, number);
+        let number = self.met.borrow().len();
+        self.met.borrow_mut().push(Rc::new(self.meet(id, index)));
+        self.numbers.borrow_mut().insert(id.clone(), number);
         number
     }
 
-    fn candidate(&self, index: &IndexFile, record: &Rc<VersionRecord>) -> Candidate {
-        Candidate { record: Rc::clone(record), can_be_had: self.can_be_had(index, &record.version) }
+    fn meet(&self, id: &ComponentId, index: Option<Rc<IndexFile>>) -> Met {
+        let records = index.as_ref().map_or(&[][..], |index| &index.versions);
+        let mut order: Vec<usize> = (0..records.len()).collect();
+        order.sort_by(|a, b| records[*a].version.cmp(&records[*b].version));
+        let in_lock = self.locked.get(id);
+        let locked = in_lock.and_then(|locked| order.iter().position(|place| records[*place].version == *locked));
+        let had = |place: usize| index.as_ref().is_some_and(|index| self.can_be_had(index, &records[place].version));
+        let versions = order.iter().map(|place| Candidate { place: *place, can_be_had: had(*place), needs: OnceCell::new() }).collect();
+        Met { id: id.clone(), in_lock: in_lock.is_some(), locked, versions, index }
     }
 
     fn can_be_had(&self, index: &IndexFile, version: &Version) -> bool {
@@ -263,10 +269,9 @@ impl Provider<'_> {
     ///
     /// The walk keeps its own stack: how long a chain may be is not for this thread's to decide.
     fn refuse_cycles(&self, chosen: &BTreeMap<usize, usize>) -> Result<(), Failure> {
-        let all = self.needs.borrow();
-        let needs =
-            |number: usize| chosen.get(&number).and_then(|version| all.get(&(number, *version))).into_iter().flat_map(|needs| needs.iter());
-        let (mut on_path, mut done) = (vec![false; self.met.borrow().len()], vec![false; self.met.borrow().len()]);
+        let all = self.met.borrow();
+        let needs = |number: usize| chosen.get(&number).map_or(&[][..], |version| all[number].needs(*version)).iter();
+        let (mut on_path, mut done) = (vec![false; all.len()], vec![false; all.len()]);
         for start in chosen.keys() {
             let mut path = vec![(*start, needs(*start))];
             on_path[*start] = true;
@@ -274,7 +279,7 @@ impl Provider<'_> {
                 match below.find(|next| !done[**next]) {
                     Some(next) if on_path[*next] => {
                         let circle = path.iter().map(|(number, _)| *number).skip_while(|number| number != next).chain([*next]);
-                        let circle: Vec<_> = circle.map(|number| self.met(number).id.to_string()).collect();
+                        let circle: Vec<_> = circle.map(|number| all[number].id.to_string()).collect();
                         return Err(Failure::new(Code::NoSolution, format!("the dependencies go in a circle: {}", circle.join(" -> "))));
                     }
                     Some(next) => {
@@ -328,8 +333,10 @@ impl Provider<'_> {
             }
             Package::Component(number) => {
                 let other = self.met(number);
-                let free = other.versions.iter().filter(|candidate| candidate.can_be_had).map(|candidate| &candidate.record);
-                free.filter_map(|r| Some((format!("{} {}", other.id, r.version), r.dependencies.get(id)?.to_string()))).collect()
+                let free = (0..other.versions.len()).filter(|version| other.versions[*version].can_be_had);
+                free.filter_map(|version| other.record(version))
+                    .filter_map(|r| Some((format!("{} {}", other.id, r.version), r.dependencies.get(id)?.to_string())))
+                    .collect()
             }
         }
     }
@@ -382,9 +389,9 @@ impl DependencyProvider for Provider<'_> {
             return Ok(Dependencies::Available(wishes.collect()));
         };
         let met = self.met(*number);
-        let dependencies = met.versions.get(*version).into_iter().flat_map(|candidate| &candidate.record.dependencies);
+        let dependencies = met.record(*version).into_iter().flat_map(|record| &record.dependencies);
         let numbered: Vec<_> = dependencies.map(|(id, requirement)| (self.number(id), requirement)).collect();
-        self.needs.borrow_mut().insert((*number, *version), numbered.iter().map(|(other, _)| *other).collect());
+        met.versions[*version].needs.get_or_init(|| numbered.iter().map(|(other, _)| *other).collect());
         // A need of oneself is a circle, which is told apart afterwards.
         let others = numbered.iter().filter(|(other, _)| other != number).map(|(other, requirement)| need(*other, requirement));
         Ok(Dependencies::Available(others.collect()))

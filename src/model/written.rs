@@ -31,6 +31,28 @@ pub fn normalise(bytes: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
+/// What a file holds, told without holding it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sums {
+    /// SHA-256 of its bytes.
+    pub exact: Checksum,
+    /// The same with LF for CRLF, in what is text.
+    pub plain: Checksum,
+}
+
+impl Sums {
+    /// Those of some bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let exact = Checksum::of(bytes);
+        let plain = match normalise(bytes) {
+            Cow::Borrowed(_) => exact,
+            Cow::Owned(text) => Checksum::of(&text),
+        };
+        Self { exact, plain }
+    }
+}
+
 /// The possible digests of one file: exactly one without `pieces`, else one for each way to divide the bytes.
 /// None where the bytes cannot hold the pieces.
 #[must_use]

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fs::dir::Dir;
 use super::fs::journal::{Transaction, recover};
+use super::fs::snapshot::Snapshot;
 use super::fs::{make_private_directory, names_in, read_small, remove_directory};
 use super::memory::file_name_of;
 use super::workspace::Workspace;
@@ -79,27 +80,37 @@ impl Kept {
 }
 
 /// A copy that is taken back when this is dropped, unless what it was made for has happened.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[must_use = "dropped, it takes the copy back"]
-pub struct Keeping(Option<Kept>);
+pub struct Keeping {
+    kept: Option<Kept>,
+    /// The directories as they were before they were copied.
+    seen: Vec<(RelPath, Snapshot)>,
+}
 
 impl Keeping {
     /// The copy; `None` where nothing had to be kept.
     #[must_use]
     pub const fn copy(&self) -> Option<&Kept> {
-        self.0.as_ref()
+        self.kept.as_ref()
+    }
+
+    /// Lets the change be refused where a person has been at work in a directory since its copy was made: the copy
+    /// would lack what they did.
+    pub fn watch(&self, change: &mut Transaction) {
+        self.seen.iter().for_each(|(path, seen)| change.watch(path, seen.clone()));
     }
 
     /// What it was made for has happened: the copy stays.
     #[must_use]
     pub fn done(mut self) -> Option<Kept> {
-        self.0.take()
+        self.kept.take()
     }
 }
 
 impl Drop for Keeping {
     fn drop(&mut self) {
-        if let Some(kept) = &self.0 {
+        if let Some(kept) = &self.kept {
             // One that stays is one more to choose from, and no harm.
             let _ = remove_directory(&kept.folder);
         }
@@ -120,7 +131,7 @@ impl KeptCopies {
     /// When something cannot be copied: then nothing must be replaced.
     pub fn keep(&self, workspace: &Workspace, command: &str, at: Timestamp, ids: &[&ComponentId]) -> Result<Keeping> {
         if ids.is_empty() {
-            return Ok(Keeping(None));
+            return Ok(Keeping::default());
         }
         let doing = || format!("keeping a copy in {}", self.folder.display());
         make_private_directory(&self.folder).with_context(doing)?;
@@ -131,10 +142,12 @@ impl KeptCopies {
         let workspace_file = Some(workspace.file_before.render());
         let mut kept = Kept { command: command.to_owned(), at, components: Vec::new(), workspace_file, folder };
         let mut change = Transaction::begin(&self.folder).with_context(doing)?;
+        let mut seen = Vec::new();
         for id in ids {
             let wish = workspace.file_before.components.get(id).cloned();
             let entry = workspace.lock.components.get(id).cloned();
             let path = entry.as_ref().map_or_else(|| workspace.file_before.path_of(id), |entry| Ok(entry.path.clone()))?;
+            seen.push((path.clone(), workspace.snapshot(&path)?));
             let found = if entry.is_some() { workspace.directory(&path)? } else { None };
             if let Some(directory) = &found {
                 let mut tree = change.stage_tree(&slot.join(&id.to_string().parse()?)?)?;
@@ -145,7 +158,7 @@ impl KeptCopies {
         }
         change.stage_file(&slot.join(&RECORD.parse()?)?, &serde_json::to_vec_pretty(&kept)?)?;
         change.commit().with_context(doing)?;
-        Ok(Keeping(Some(kept)))
+        Ok(Keeping { kept: Some(kept), seen })
     }
 
     /// All that is kept, the newest first.

@@ -10,6 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use forum::store::memory::file_name_of;
+
 use crate::support::fixtures::{KOMMUN, PUPIL, SFTP, ready_in};
 use crate::support::registry::Version;
 use crate::support::sandbox::{Outcome, Sandbox, program, text};
@@ -35,7 +37,7 @@ pub(crate) struct Scene {
     /// What the runs get beside the sandbox's environment.
     pub(crate) env: Vec<(&'static str, String)>,
     /// How an unharmed run ends.
-    exit: i32,
+    pub(crate) exit: i32,
 }
 
 /// Where a scene begins.
@@ -45,7 +47,13 @@ pub(crate) enum Begin {
     Adding,
     /// Both are there in older versions.
     Updating,
-    /// The same, with three hundred files of one's own: an update merges.
+    /// Both are there, one of them changed: what its receiver did is thrown away.
+    Forcing,
+    /// Both are there, and go.
+    Removing,
+    /// One of them was changed, that was thrown away, and comes back.
+    Restoring,
+    /// Both are there in older versions, with three hundred files of one's own: an update merges.
     Merging,
     /// The same with ten, and the two sides disagree.
     Conflicting,
@@ -123,6 +131,19 @@ impl Scene {
                 sandbox.fetch(&before, &["goteborg/pupil-system@=1.0.0", "inera/sftp-transfer@=2.0.0"]).ok();
                 vec!["fetch", "goteborg/pupil-system@^1.2", "inera/sftp-transfer@^2.1", "--json"]
             }
+            Begin::Forcing | Begin::Removing | Begin::Restoring => {
+                sandbox.fetch(&before, &[PUPIL]).ok();
+                adapt(&before, begin);
+                if begin == Begin::Restoring {
+                    sandbox.fetch(&before, &["--force", PUPIL]).ok();
+                    ids = vec![PUPIL];
+                }
+                match begin {
+                    Begin::Forcing => vec!["fetch", "--force", PUPIL, "--json"],
+                    Begin::Removing => vec!["remove", PUPIL, "--json"],
+                    _ => vec!["restore", PUPIL, "--json"],
+                }
+            }
             Begin::Merging | Begin::Conflicting => {
                 sandbox.fetch(&before, &["goteborg/pupil-system@=1.0.0", "inera/sftp-transfer@=2.0.0"]).ok();
                 adapt(&before, begin);
@@ -176,10 +197,19 @@ impl Scene {
                 let to = self.sandbox.path(&format!("{name}.{from}"));
                 if !to.exists() {
                     self.copy(&self.sandbox.path(from), &format!("{name}.{from}"));
+                    self.hand_over(&to.join("kept"), name);
                 }
                 (key.to_owned(), to)
             })
             .to_vec()
+    }
+
+    /// What is kept of the workspace that a scene begins with is that of its copy.
+    fn hand_over(&self, kept: &Path, name: &str) {
+        let of = |ws: &Path| kept.join(file_name_of(&ws.canonicalize().unwrap().to_string_lossy()));
+        if let Err(error) = fs::rename(of(&self.before), of(&self.sandbox.path(name))) {
+            assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");
+        }
     }
 
     /// Each component directory and each file is old or new as a whole, and beside them is nothing but `.forum`.

@@ -24,6 +24,7 @@ mod kinds;
 mod lies;
 mod limits;
 mod look;
+mod meddling;
 mod merge;
 mod merge_frends;
 mod merge_kamelets;

@@ -5,6 +5,7 @@ use std::fs;
 use crate::publish::{DIR, ID, World, component};
 use crate::support::fixtures::readme;
 use crate::support::registry::Version;
+use crate::support::server::{Fault, Http, Options, Request};
 
 fn forum_toml(world: &World, more: &str) {
     let file = world.muni.join("forum.toml");
@@ -89,4 +90,18 @@ fn a_source_that_is_left_out_is_left_out_for_its_own_reason() {
     world.git(&["remote", "add", "origin", "https://github.com/sundsvall/integrations.git?token=abcdef0123456789"]);
     let run = world.publish(&["--dry-run", "--registry", "kommun"]).ok();
     assert!(run.stderr.contains("goes on with `?`") && !run.both().contains("abcdef"), "{run}");
+}
+
+#[test]
+fn who_may_read_and_not_push_is_told_about_pushing() {
+    let mut world = World::new();
+    let hook = |request: &Request| request.path.contains("git-receive-pack").then_some(Fault::Status(403, "no"));
+    world.http = Http::start(&world.sandbox.path("srv"), Options { hook: Some(Box::new(hook)), ..Options::default() });
+    let url = world.http.url();
+    let run = world.publish(&["--registry", &url]);
+    run.fails(6, "denied");
+    let hints = run.json()["error"]["hints"].to_string();
+    assert!(hints.contains("right to push") && hints.contains("--fork") && !hints.contains("read access"), "{run}");
+    let run = world.publish(&["--registry", &url, "--direct"]);
+    assert!(run.stdout.contains("leave --direct out") && !run.stdout.contains("--fork"), "{run}");
 }

@@ -1,8 +1,9 @@
 //! Real servers on loopback, good ones and bad ones.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::support::fixtures::{BYTES, KOMMUN, PUPIL, Small, small};
+use crate::support::fixtures::{BYTES, KOMMUN, PUPIL, SFTP, Small, small};
 use crate::support::sandbox::Sandbox;
 use crate::support::server::{Fault, GitDaemon, Http, Options, Sshd};
 use crate::support::{same_files, snapshot, unchanged};
@@ -38,6 +39,67 @@ fn http_and_a_locked_run_that_asks_nothing() {
     sandbox.fetch(&other, &[BYTES, K[0], K[1], "--offline"]).ok();
     assert!(http.requests().is_empty(), "{:?}", http.requests());
     assert_eq!(http.bytes_out(), 0);
+}
+
+/// The newest of what needs another component: asked for are `main`, its files, and the other's.
+const NEEDY: &str = "goteborg/pupil-system@=2.0.0-rc.1";
+
+#[test]
+fn what_a_dependency_needs_is_asked_over_a_line_that_is_kept() {
+    let (sandbox, small, http) = start(Options::default());
+    let ws = sandbox.workspace("w", &http.url());
+    sandbox.fetch(&ws, &[NEEDY, K[0], K[1]]).ok();
+    same_files(&ws.join("components").join(PUPIL), &small.pupil[3].files);
+    same_files(&ws.join("components").join(SFTP), &small.sftp[2].files);
+    let greetings = http.requests().len() - http.posts();
+    assert!(greetings == 2 && http.posts() == 4, "{:?}", http.requests());
+}
+
+/// Answers every POST from the third on with a fault, or the third alone: there the line begins.
+fn start_with_a_bad_line(fault: fn() -> Fault, once: bool) -> (Sandbox, Small, Http) {
+    let posts = AtomicUsize::new(0);
+    let hook = move |request: &crate::support::server::Request| {
+        let post = if request.method == "POST" { posts.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
+        (post == 3 || post > 3 && !once).then(fault)
+    };
+    let (mut sandbox, small, http) = start(Options { hook: Some(Box::new(hook)), ..Options::default() });
+    sandbox.set("FORUM_TIMEOUT", "2");
+    sandbox.limit = Duration::from_secs(25);
+    (sandbox, small, http)
+}
+
+#[test]
+fn what_goes_wrong_on_a_line_is_asked_again_by_git() {
+    let bad: [fn() -> Fault; 3] =
+        [|| Fault::Status(500, "no"), || Fault::Garbage(b"0000garbage"), || Fault::Garbage(b"000dpackfile\nffff")];
+    // What git itself makes of these, other tests tell.
+    let torn: [fn() -> Fault; 2] = [|| Fault::CutAfter(300), || Fault::Flip(200)];
+    for fault in bad.into_iter().chain(torn) {
+        let (sandbox, small, http) = start_with_a_bad_line(fault, true);
+        let ws = sandbox.workspace("w", &http.url());
+        sandbox.fetch(&ws, &[NEEDY, K[0], K[1]]).ok();
+        same_files(&ws.join("components").join(PUPIL), &small.pupil[3].files);
+        same_files(&ws.join("components").join(SFTP), &small.sftp[2].files);
+    }
+    for fault in bad {
+        let (sandbox, _small, http) = start_with_a_bad_line(fault, false);
+        let ws = sandbox.workspace("w", &http.url());
+        let before = snapshot(&ws);
+        sandbox.fetch(&ws, &[NEEDY, K[0], K[1]]).fails(6, "unreachable");
+        unchanged(&before, &ws);
+    }
+}
+
+#[test]
+fn a_server_that_falls_silent_on_a_line_is_given_up_and_not_asked_again() {
+    for fault in [(|| Fault::Stall) as fn() -> Fault, || Fault::StallAfter(200)] {
+        let (sandbox, _small, http) = start_with_a_bad_line(fault, false);
+        let ws = sandbox.workspace("w", &http.url());
+        let before = snapshot(&ws);
+        sandbox.fetch(&ws, &[NEEDY, K[0], K[1]]).fails(6, "unreachable");
+        assert_eq!(http.posts(), 3, "{:?}", http.requests());
+        unchanged(&before, &ws);
+    }
 }
 
 #[test]

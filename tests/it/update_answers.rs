@@ -94,3 +94,43 @@ fn a_structured_document_stays_valid_and_the_disagreement_lies_beside_it() {
     fs::remove_file(copy.at.join("p.json.conflicts-1.1.0.json")).unwrap();
     copy.update(&["--continue"]).ok();
 }
+
+#[test]
+fn answers_given_to_an_update_that_waits_outlive_its_record() {
+    let first = version("1.0.0", &[("f.txt", "code=@@CODE@@\nsize=@@SIZE@@\ngone=@@GONE@@\n")]).manifest(ASKED);
+    let second = version("1.1.0", &[("f.txt", "code: @@CODE@@\nsize=@@SIZE@@\nfresh=@@FRESH@@\n")]).manifest(ASKED_LATER);
+    let copy = Copy::with_answers(vec![first, second], &["code=2281"]);
+    copy.write("f.txt", "Code=2281\nsize=5\ngone=g\n");
+    copy.update(&[ID, "--set", "size=7", "--set", "fresh=m"]).exits(4);
+    fs::remove_dir_all(copy.ws.join(".forum")).unwrap();
+    copy.write("f.txt", "code: 2281\nsize=7\nfresh=m\n");
+    copy.update(&["--continue"]).ok();
+    let lock = text(&copy.ws.join("forum.lock"));
+    assert!(lock.contains("fresh = \"m\"") && lock.contains("municipality = \"2281\"") && lock.contains("size = 7"), "{lock}");
+    let wishes = text(&copy.ws.join("forum.toml"));
+    assert!(wishes.contains("municipality = \"2281\"") && wishes.contains("size = 7") && wishes.contains("fresh = \"m\""), "{wishes}");
+    assert!(!wishes.contains("code ="), "{wishes}");
+    let state = copy.run(&["status", "--json"]).components()[ID]["state"].clone();
+    assert_eq!(state, "clean");
+    let run = copy.update(&[]).ok();
+    assert_eq!(run.json()["components"].as_array().unwrap().len(), 0, "{run}");
+}
+
+#[test]
+fn a_variable_that_was_renamed_twice_keeps_its_answer_over_a_version_that_was_left_out() {
+    let asked = |name: &str, earlier: &str| {
+        let renamed = if earlier.is_empty() { String::new() } else { format!("renamed-from = \"{earlier}\"\n") };
+        format!("[variables.{name}]\n{renamed}replace = [{{ file = \"f.txt\", text = \"@@CODE@@\", count = 1 }}]\n")
+    };
+    let one = |number: &str, name: &str, earlier: &str| {
+        version(number, &[("f.txt", "code=@@CODE@@\n"), ("v.txt", &format!("{number}\n"))]).manifest(&asked(name, earlier))
+    };
+    let copy = Copy::with_answers(vec![one("1.0.0", "a", ""), one("1.1.0", "b", "a"), one("1.2.0", "c", "b")], &["a=2281"]);
+    copy.write("mine.txt", "mine\n");
+    let run = copy.update(&[]).ok();
+    assert_eq!((copy.read("f.txt").as_str(), copy.read("v.txt").as_str()), ("code=2281\n", "1.2.0\n"));
+    let want = serde_json::json!([{ "name": "c", "change": "renamed", "answer": "2281" }]);
+    assert_eq!(run.json()["components"][0]["variables"], want, "{run}");
+    let wishes = text(&copy.ws.join("forum.toml"));
+    assert!(wishes.contains("c = \"2281\"") && !wishes.contains("a = \""), "{wishes}");
+}

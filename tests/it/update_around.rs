@@ -111,3 +111,61 @@ fn a_secret_that_stands_in_a_clean_copy_needs_not_be_given_again_and_makes_no_co
     }
     assert!(sandbox.run(&ws, &["status"]).ok().stdout.contains("clean"));
 }
+
+#[test]
+fn a_yanked_version_that_is_asked_for_says_why_it_was_yanked() {
+    let (sandbox, mut registry) = empty();
+    registry.publish_version(app("1.0.0"));
+    let ws = sandbox.workspace("ws", &registry.url());
+    sandbox.fetch(&ws, &[APP, K[0], K[1]]).ok();
+    registry.publish_version(app("1.1.0"));
+    registry.yank(APP, "1.1.0", "wrong field mapping");
+    for dry_run in [&["--dry-run"][..], &[]] {
+        let run = sandbox.run(&ws, &[&["update", "app", "--to", "1.1.0"], dry_run].concat()).ok();
+        assert!(run.stderr.contains("1.1.0 is yanked: wrong field mapping"), "{run}");
+    }
+}
+
+#[test]
+fn a_component_that_forum_toml_has_elsewhere_is_not_updated_where_it_is() {
+    let (sandbox, mut registry) = empty();
+    registry.publish_version(app("1.0.0"));
+    let ws = sandbox.workspace("ws", &registry.url());
+    sandbox.fetch(&ws, &[APP, K[0], K[1]]).ok();
+    registry.publish_version(app("1.1.0"));
+    let (old, new) = (ws.join("components").join(APP), ws.join("elsewhere"));
+    fs::write(old.join("mine.txt"), "mine\n").unwrap();
+    let wishes = text(&ws.join("forum.toml"));
+    fs::write(
+        ws.join("forum.toml"),
+        wishes.replace("[components.\"goteborg/app\"]\n", "[components.\"goteborg/app\"]\npath = \"elsewhere\"\n"),
+    )
+    .unwrap();
+    let before = contents(&ws);
+    let error = sandbox.run(&ws, &["update", "--json"]).fails(1, "occupied");
+    assert!(error.contains("elsewhere") && error.contains("forum fetch"), "{error}");
+    same_contents(&before, &ws);
+    fs::rename(&old, &new).unwrap();
+    sandbox.run(&ws, &["update", "--json"]).fails(1, "occupied");
+    assert!(!old.exists());
+    sandbox.run(&ws, &["fetch"]).ok();
+    sandbox.run(&ws, &["update"]).ok();
+    assert!(text(&new.join("README.md")).contains("1.1.0") && !old.exists());
+}
+
+#[test]
+fn who_updates_another_component_does_not_hear_of_conflicts_by_the_exit_status() {
+    let (sandbox, mut registry) = empty();
+    registry.publish_version(app("1.0.0"));
+    registry.publish(BASE, "1.0.0", readme("1.0.0"));
+    let ws = sandbox.workspace("ws", &registry.url());
+    sandbox.fetch(&ws, &[APP, BASE, K[0], K[1]]).ok();
+    fs::write(ws.join("components").join(APP).join("README.md"), "# ours\n").unwrap();
+    registry.publish_version(app("1.1.0"));
+    sandbox.run(&ws, &["update"]).exits(4);
+    registry.publish(BASE, "1.1.0", readme("1.1.0"));
+    let run = sandbox.run(&ws, &["update", BASE]).ok();
+    assert!(run.stderr.contains("an update of it waits for you"), "{run}");
+    sandbox.run(&ws, &["update", APP, "--json"]).fails(1, "pending");
+    sandbox.run(&ws, &["update"]).exits(4);
+}

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::support::{contents, same_contents};
-use crate::update::{Copy, outcome, version};
+use crate::update::{Copy, ID, outcome, version};
 
 const TEN: &str = "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n";
 
@@ -76,10 +76,29 @@ fn a_new_name_that_stood_there_before_gets_the_edits() {
     let rows = run.json()["components"][0]["files"].as_array().unwrap().iter().filter(|row| row["path"] == "b.txt").count();
     assert_eq!(rows, 1, "{run}");
     let copy = Copy::of(versions());
+    let run = copy.run(&["diff", ID, "--upstream", "--json"]).ok();
+    let rows: Vec<_> = run.json()["files"].as_array().unwrap().iter().filter(|row| row["path"] == "b.txt").cloned().collect();
+    assert_eq!((rows.len(), &rows[0]["change"], &rows[0]["from"]), (1, &"renamed".into(), &"a.txt".into()), "{run}");
     copy.write("a.txt", &TEN.replace('2', "two"));
     copy.write("b.txt", "old\nfile\nmine\n");
     copy.update(&[]).exits(4);
     assert_eq!((copy.read("a.txt"), copy.read("b.txt")), (TEN.replace('2', "two"), "old\nfile\nmine\n".to_owned()));
+}
+
+#[test]
+fn a_declared_rename_onto_a_file_of_ours_takes_neither_it_nor_the_edits() {
+    let copy = Copy::of(vec![
+        version("1.0.0", &[("a.txt", TEN)]),
+        version("1.1.0", &[("b.txt", &TEN.replace('9', "nine"))]).manifest(&renames(&[("a.txt", "b.txt", "1.1.0")])),
+    ]);
+    let edited = TEN.replace('2', "two");
+    copy.write("a.txt", &edited);
+    copy.write("b.txt", "mine\n");
+    let run = copy.update(&[]).exits(4);
+    assert_eq!(outcome(&run, "a.txt"), ("conflict".into(), "deleted-upstream".into()), "{run}");
+    assert_eq!(outcome(&run, "b.txt"), ("conflict".into(), "both-added".into()), "{run}");
+    assert_eq!((copy.read("a.txt"), copy.read("b.txt")), (edited, "mine\n".to_owned()));
+    assert_eq!(copy.read("b.theirs-1.1.0.txt"), TEN.replace('9', "nine"));
 }
 
 #[test]

@@ -29,7 +29,7 @@ use crate::model::resolve::{Catalog as _, Resolution, Wish, resolve};
 use crate::model::workspace_file::Entry;
 use crate::store::fs::journal::{Expectation, Transaction};
 use crate::store::fs::{make_directory, remove_if_empty};
-use crate::store::kept::KeptCopies;
+use crate::store::kept::{Keeping, KeptCopies};
 use crate::store::workspace::Workspace;
 
 /// Fetch components and what they depend on into the workspace
@@ -239,14 +239,15 @@ fn apply(context: &Context, workspace: &Workspace, planned: &[Planned], lock: &L
     let ids: Vec<_> = planned.iter().filter(replaced).map(|one| &one.entry.id).collect();
     let copies = KeptCopies::of(context.state_dir()?, &workspace.root);
     let keeping = copies.keep(workspace, "fetch", context.settings.now, &ids)?;
-    write(workspace, planned, lock)?;
+    write(workspace, planned, lock, &keeping)?;
     drop(keeping.done());
     planned.iter().filter_map(|one| one.moved_from.as_ref()).for_each(|from| workspace.remove_empty_above(from));
     Ok(())
 }
 
-fn write(workspace: &Workspace, planned: &[Planned], lock: &Lock) -> Result<()> {
+fn write(workspace: &Workspace, planned: &[Planned], lock: &Lock, keeping: &Keeping) -> Result<()> {
     let mut change = Transaction::begin(&workspace.root)?;
+    keeping.watch(&mut change);
     for one in planned {
         let Step::Write { files, new } = &one.step else { continue };
         if *new {

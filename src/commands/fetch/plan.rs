@@ -234,9 +234,9 @@ fn draft(
     let lacks = |name: &String| manifest.variables.get(name).is_some_and(Variable::is_secret) && !given.contains_key(name);
     // A secret stands in the component's files and nowhere else.
     if let Some(entry) = old.filter(|_| state == Some(State::Clean) && manifest.variables.keys().any(lacks))
-        && let Some(known) = secrets::known(workspace, places.open(registry)?, entry)?
+        && let Some(secrets) = secrets::known(workspace, places.open(registry)?, entry)?
     {
-        answers.extend(known.secrets.into_iter().filter(|(name, _)| lacks(name)));
+        answers.extend(secrets.into_iter().filter(|(name, _)| lacks(name)));
     }
     answers.extend(given);
     if context.ui.can_ask() && old.is_none() {

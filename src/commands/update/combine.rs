@@ -6,57 +6,51 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use semver::Version;
+use anyhow::Result;
 
-use crate::formats::merge::{Disagreement, Merged, merge_file};
-use crate::formats::text::{Labels, in_ends_of_ours, is_binary};
-use crate::model::content::ContentFile;
-use crate::model::digest::FileMode;
-use crate::model::manifest::Rename;
-use crate::model::merge::renames::{Files, detected, renames};
+use super::edition::Known;
+use super::sides::{Sides, Source, Texts, Trio};
+use crate::formats::merge::{Disagreement, Merged};
+use crate::formats::text::is_binary;
 use crate::model::merge::{Change, Conflict, Decision, File, Outcome, Side, decide, merge_mode};
 use crate::model::path::{RelPath, collision_key};
 use crate::model::update::{CONFLICTS, FileChange, Open, THEIRS, beside};
-use crate::store::workspace::FoundFile;
 
-/// The three sides of a component.
-pub(crate) struct Sides<'a> {
-    pub(crate) base: &'a [ContentFile],
-    pub(crate) ours: &'a [FoundFile],
-    pub(crate) theirs: &'a [ContentFile],
-    pub(crate) from: &'a Version,
-    pub(crate) to: &'a Version,
-    pub(crate) renames: &'a [Rename],
-    pub(crate) labels: Labels,
-}
+/// So many bytes of merged texts are held until they are written; what is beyond is merged twice.
+const MOST_HELD: usize = 8 << 20;
 
 /// A file that the update writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Write {
-    pub(crate) path: RelPath,
-    pub(crate) executable: bool,
-    pub(crate) bytes: Vec<u8>,
+pub(super) struct Write {
+    pub(super) path: RelPath,
+    pub(super) executable: bool,
+    /// Where what it will hold comes from.
+    pub(super) trio: Trio,
+    pub(super) source: Source,
     /// The file here whose readers stay its readers.
-    pub(crate) like: Option<RelPath>,
+    pub(super) like: Option<RelPath>,
 }
 
 /// What becomes of a component.
 #[derive(Debug, Default)]
-pub(crate) struct Combined {
-    pub(crate) files: Vec<FileChange>,
-    pub(crate) open: Vec<Open>,
-    pub(crate) writes: Vec<Write>,
+pub(super) struct Combined {
+    pub(super) files: Vec<FileChange>,
+    pub(super) open: Vec<Open>,
+    pub(super) writes: Vec<Write>,
     /// Files here that go, or that another one takes the place of.
-    pub(crate) gone: BTreeSet<RelPath>,
+    pub(super) gone: BTreeSet<RelPath>,
     /// New names by old ones, for people.
-    pub(crate) moved: BTreeMap<RelPath, RelPath>,
+    pub(super) moved: BTreeMap<RelPath, RelPath>,
 }
+
+/// A file and where it lies.
+type At<'a> = (&'a RelPath, &'a Known);
 
 /// One file through the three sides.
 struct Unit<'a> {
-    base: Option<&'a ContentFile>,
-    ours: Option<&'a FoundFile>,
-    theirs: Option<&'a ContentFile>,
+    base: Option<At<'a>>,
+    ours: Option<At<'a>>,
+    theirs: Option<At<'a>>,
     /// Where it will lie.
     path: RelPath,
 }
@@ -66,7 +60,7 @@ struct Settled {
     outcome: Outcome,
     conflict: Option<Conflict>,
     /// What will lie at the path; `None`: what lies there now.
-    content: Option<Vec<u8>>,
+    content: Option<Source>,
     executable: bool,
     gone: bool,
     beside: Option<Beside>,
@@ -77,154 +71,129 @@ enum Beside {
     Report(Vec<Disagreement>),
 }
 
-fn executable(file: &ContentFile) -> bool {
-    file.mode == FileMode::Executable
+fn side(file: Option<At<'_>>) -> Side {
+    match file {
+        None => Side::Absent,
+        Some((_, Known { sums: Some(sums), executable })) => Side::File(File { sums: *sums, executable: *executable }),
+        Some(_) => Side::Other,
+    }
+}
+
+fn executable(file: Option<At<'_>>) -> Option<bool> {
+    file.and_then(|(_, known)| known.executable)
+}
+
+fn same_bytes(a: Option<At<'_>>, b: Option<At<'_>>) -> bool {
+    let exact = |file: Option<At<'_>>| file.and_then(|(_, known)| known.sums).map(|sums| sums.exact);
+    exact(a) == exact(b)
 }
 
 impl Unit<'_> {
-    fn side(file: Option<&ContentFile>) -> Side<'_> {
-        file.map_or(Side::Absent, |file| Side::File(File { bytes: &file.bytes, executable: Some(executable(file)) }))
-    }
-
-    fn ours_side(&self) -> Side<'_> {
-        match self.ours {
-            None => Side::Absent,
-            Some(FoundFile { bytes: Some(bytes), executable, .. }) => Side::File(File { bytes, executable: *executable }),
-            Some(_) => Side::Other,
-        }
-    }
-
-    fn ours_bytes(&self) -> &[u8] {
-        self.ours.and_then(|file| file.bytes.as_deref()).unwrap_or_default()
-    }
-
     /// Whether it lies elsewhere now than it will.
     fn moves(&self) -> bool {
-        self.ours.is_some_and(|ours| ours.path.as_ref() != Some(&self.path))
+        self.ours.is_some_and(|(path, _)| *path != self.path)
+    }
+
+    fn trio(&self) -> Trio {
+        let path = |file: Option<At<'_>>| file.map(|(path, _)| path.clone());
+        Trio { base: path(self.base), ours: path(self.ours), theirs: path(self.theirs) }
     }
 
     /// Decides. `None` for what neither is nor will be here.
-    fn settle(&self, labels: &Labels) -> Option<Settled> {
-        let decision = decide(Self::side(self.base), self.ours_side(), Self::side(self.theirs));
+    fn settle(&self, sides: &Sides<'_>) -> Result<Option<Settled>> {
+        let decision = decide(side(self.base), side(self.ours), side(self.theirs));
         let stays = |outcome| Settled { outcome, conflict: None, content: None, executable: false, gone: false, beside: None };
         let conflict = |why, beside| Settled { conflict: Some(why), beside: Some(beside), ..stays(Outcome::Conflict) };
-        Some(match decision {
-            Decision::Same | Decision::Alike if self.ours.is_none() => return None,
+        Ok(Some(match decision {
+            Decision::Same | Decision::Alike if self.ours.is_none() => return Ok(None),
             Decision::Same | Decision::Alike => self.move_along(stays(Outcome::Unchanged)),
             Decision::Ours(Change::Removed) => stays(Outcome::Kept),
             Decision::Ours(_) => self.move_along(stays(Outcome::Kept)),
             Decision::Theirs(Change::Added) => self.take(Outcome::Added),
             Decision::Theirs(Change::Modified) => self.take(if self.moves() { Outcome::Renamed } else { Outcome::Upstream }),
             Decision::Theirs(Change::Removed) => Settled { gone: true, ..stays(Outcome::Removed) },
-            Decision::Both => self.merge(labels),
+            Decision::Both => self.merge(sides)?,
             Decision::Conflict(why @ Conflict::DeletedUpstream) => conflict(why, Beside::Report(Vec::new())),
             Decision::Conflict(why) => conflict(why, Beside::Theirs),
-        })
+        }))
     }
 
     /// Ours at its new place, where it has one.
     fn move_along(&self, settled: Settled) -> Settled {
-        if !self.moves() || self.theirs.is_none_or(|theirs| theirs.path != self.path) {
+        if !self.moves() || self.theirs.is_none_or(|(path, _)| *path != self.path) {
             return settled;
         }
-        let executable = self.ours.and_then(|ours| ours.executable).or(self.theirs.map(executable)).unwrap_or_default();
-        Settled { outcome: Outcome::Renamed, content: Some(self.ours_bytes().to_vec()), executable, ..settled }
+        let executable = executable(self.ours).or(executable(self.theirs)).unwrap_or_default();
+        Settled { outcome: Outcome::Renamed, content: Some(Source::Ours), executable, ..settled }
     }
 
     fn take(&self, outcome: Outcome) -> Settled {
-        let theirs = self.theirs.map(|file| file.bytes.as_slice()).unwrap_or_default();
-        let bytes = match (self.base, self.ours) {
-            (Some(base), Some(_)) => in_ends_of_ours(&base.bytes, self.ours_bytes(), theirs).into_owned(),
-            _ => theirs.to_vec(),
-        };
-        Settled { outcome, conflict: None, content: Some(bytes), executable: self.mode(), gone: false, beside: None }
+        Settled { outcome, conflict: None, content: Some(Source::Theirs), executable: self.mode(), gone: false, beside: None }
     }
 
     fn mode(&self) -> bool {
-        let ours = if self.ours.is_some() { self.ours.and_then(|ours| ours.executable) } else { self.theirs.map(executable) };
-        merge_mode(self.base.map(executable), ours, self.theirs.map(executable))
+        let ours = if self.ours.is_some() { executable(self.ours) } else { executable(self.theirs) };
+        merge_mode(executable(self.base), ours, executable(self.theirs))
     }
 
-    fn merge(&self, labels: &Labels) -> Settled {
-        let (base, ours) = (self.base.map(|file| file.bytes.as_slice()).unwrap_or_default(), self.ours_bytes());
-        let theirs = self.theirs.map(|file| file.bytes.as_slice()).unwrap_or_default();
-        let merged = match (ours == base, theirs == base || theirs == ours) {
-            (true, _) => Merged::Clean(theirs.to_vec()),
-            (false, true) => Merged::Clean(ours.to_vec()),
-            (false, false) => merge_file(base, ours, theirs, labels),
-        };
-        let settled = |outcome, conflict, content, beside| Settled {
-            outcome,
-            conflict,
-            content: Some(content),
-            executable: self.mode(),
-            gone: false,
-            beside,
-        };
-        match merged {
-            Merged::Clean(bytes) if self.moves() => settled(Outcome::Renamed, None, bytes, None),
-            Merged::Clean(bytes) if bytes == ours && self.ours.is_some_and(|file| file.executable.is_none_or(|x| x == self.mode())) => {
-                Settled { content: None, ..settled(Outcome::Kept, None, bytes, None) }
-            }
-            Merged::Clean(bytes) => settled(Outcome::Merged, None, bytes, None),
-            Merged::Marked(bytes) => settled(Outcome::Conflict, Some(Conflict::BothModified), bytes, None),
-            Merged::Reported(bytes, places) => {
-                settled(Outcome::Conflict, Some(Conflict::BothModified), bytes, Some(Beside::Report(places)))
-            }
-            Merged::Unmergeable => {
-                let binary = [base, ours, theirs].into_iter().any(is_binary);
-                let why = if binary { Conflict::Binary } else { Conflict::BothModified };
-                settled(Outcome::Conflict, Some(why), ours.to_vec(), Some(Beside::Theirs))
-            }
+    /// Both changed the file, if only who may execute it.
+    fn merge(&self, sides: &Sides<'_>) -> Result<Settled> {
+        let moved = if self.moves() { Outcome::Renamed } else { Outcome::Merged };
+        if same_bytes(self.ours, self.base) {
+            return Ok(self.take(moved));
         }
+        if same_bytes(self.theirs, self.base) || same_bytes(self.theirs, self.ours) {
+            return Ok(self.keep_bytes());
+        }
+        let texts = sides.texts(&self.trio())?;
+        let marked = |conflict, content, beside| Settled { conflict, content, beside, ..self.take(Outcome::Conflict) };
+        let both_modified = Some(Conflict::BothModified);
+        Ok(match texts.merge(&sides.labels) {
+            Merged::Clean(bytes) if bytes == texts.ours => self.keep_bytes(),
+            Merged::Clean(bytes) => Settled { content: Some(Source::Merged(Some(bytes))), ..self.take(moved) },
+            Merged::Marked(bytes) => marked(both_modified, Some(Source::Merged(Some(bytes))), None),
+            Merged::Reported(bytes, places) => marked(both_modified, Some(Source::Merged(Some(bytes))), Some(Beside::Report(places))),
+            Merged::Unmergeable => {
+                let Texts { base, ours, theirs } = &texts;
+                let binary = [base, ours, theirs].into_iter().any(|bytes| is_binary(bytes));
+                let why = if binary { Conflict::Binary } else { Conflict::BothModified };
+                marked(Some(why), Some(Source::Ours), Some(Beside::Theirs))
+            }
+        })
+    }
+
+    /// Both changed it, and what it holds is ours in the end.
+    fn keep_bytes(&self) -> Settled {
+        let outcome = match (self.moves(), executable(self.ours).is_none_or(|x| x == self.mode())) {
+            (true, _) => Outcome::Renamed,
+            (false, false) => Outcome::Merged,
+            (false, true) => return Settled { content: None, ..self.take(Outcome::Kept) },
+        };
+        Settled { content: Some(Source::Ours), ..self.take(outcome) }
     }
 }
 
 /// The files of a component, one by one, through all renames.
-fn units<'a>(sides: &'a Sides<'_>) -> Vec<Unit<'a>> {
-    let content = |files: &'a [ContentFile]| -> BTreeMap<&'a RelPath, &'a ContentFile> { files.iter().map(|f| (&f.path, f)).collect() };
-    let (base, theirs) = (content(sides.base), content(sides.theirs));
-    let mut ours: BTreeMap<&RelPath, &FoundFile> = sides.ours.iter().filter_map(|f| Some((f.path.as_ref()?, f))).collect();
-    let mut open = theirs.clone();
-    let (upstream, here) = moves(sides, &base, &theirs, &ours);
+fn units<'a>(sides: &'a Sides<'_>) -> Result<Vec<Unit<'a>>> {
+    let (upstream, here) = sides.moves()?;
+    let mut ours: BTreeMap<&RelPath, &Known> = sides.ours.files.iter().collect();
+    let mut open: BTreeMap<&RelPath, &Known> = sides.theirs.files.iter().collect();
     let targets: BTreeSet<&RelPath> = upstream.values().collect();
     let mut units = Vec::new();
-    for (path, file) in base {
+    for (path, known) in sides.base_files() {
         let to = upstream.get(path);
-        let from = here.get(path).unwrap_or(path);
-        let path = to.or(here.get(path)).unwrap_or(path).clone();
         // What lies at a name that another file took over is that other file.
-        let theirs = if to.is_none() && targets.contains(&file.path) { None } else { open.remove(to.unwrap_or(&file.path)) };
-        units.push(Unit { base: Some(file), ours: ours.remove(from), theirs, path });
+        let theirs = if to.is_none() && targets.contains(path) { None } else { open.remove_entry(to.unwrap_or(path)) };
+        let ours = ours.remove_entry(here.get(path).unwrap_or(path));
+        let will = to.or(here.get(path)).unwrap_or(path).clone();
+        units.push(Unit { base: Some((path, known)), ours, theirs, path: will });
     }
-    for (path, file) in open {
-        units.push(Unit { base: None, ours: ours.remove(path), theirs: Some(file), path: path.clone() });
+    for (path, known) in open {
+        units.push(Unit { base: None, ours: ours.remove_entry(path), theirs: Some((path, known)), path: path.clone() });
     }
-    units.extend(ours.into_iter().map(|(path, file)| Unit { base: None, ours: Some(file), theirs: None, path: path.clone() }));
+    units.extend(ours.into_iter().map(|one| Unit { base: None, ours: Some(one), theirs: None, path: one.0.clone() }));
     units.sort_by(|a, b| a.path.cmp(&b.path));
-    units
-}
-
-type Renames = BTreeMap<RelPath, RelPath>;
-
-/// What was renamed upstream, as far as no file that only we have stands there; and here, as far as upstream changed the file.
-fn moves(
-    sides: &Sides<'_>,
-    base: &BTreeMap<&RelPath, &ContentFile>,
-    theirs: &BTreeMap<&RelPath, &ContentFile>,
-    ours: &BTreeMap<&RelPath, &FoundFile>,
-) -> (Renames, Renames) {
-    let old: Files<'_> = base.iter().map(|(path, file)| (*path, file.bytes.as_slice())).collect();
-    let new: Files<'_> = theirs.iter().map(|(path, file)| (*path, file.bytes.as_slice())).collect();
-    let mine: Files<'_> = ours.iter().filter_map(|(path, file)| Some((*path, file.bytes.as_deref()?))).collect();
-    let mut upstream = renames((sides.from, &old), (sides.to, &new), sides.renames);
-    let only_ours = |path: &RelPath| ours.contains_key(path) && !base.contains_key(path);
-    upstream.retain(|from, to| !only_ours(to) && ours.get(from).is_none_or(|file| file.bytes.is_some()));
-    let moved: BTreeSet<&RelPath> = upstream.iter().flat_map(|(from, to)| [from, to]).collect();
-    let changed = |path: &RelPath| !moved.contains(path) && new.get(path).is_some_and(|bytes| *bytes != old[path]);
-    let here = detected(&old, &mine).into_iter().filter(|(from, to)| changed(from) && !new.contains_key(*to));
-    let here = here.map(|(from, to)| (from.clone(), to.clone())).collect();
-    (upstream, here)
+    Ok(units)
 }
 
 /// The names that are taken, in the form in which file systems compare them.
@@ -266,7 +235,7 @@ fn places(decided: &mut [Decided<'_>]) -> Taken {
     loop {
         let mut taken = Taken(BTreeSet::new());
         for (unit, _) in decided.iter().filter(|one| stays(one)) {
-            unit.ours.and_then(|ours| ours.path.as_ref()).into_iter().for_each(|path| taken.add(path));
+            unit.ours.into_iter().for_each(|(path, _)| taken.add(path));
         }
         let mut blocked = false;
         for one in decided.iter_mut() {
@@ -289,9 +258,16 @@ fn places(decided: &mut [Decided<'_>]) -> Taken {
 }
 
 /// Combines the three sides of a component.
-pub(crate) fn combine(sides: &Sides<'_>) -> Combined {
-    let mut decided: Vec<_> =
-        units(sides).into_iter().filter_map(|unit| unit.settle(&sides.labels).map(|settled| (unit, settled))).collect();
+pub(super) fn combine(sides: &Sides<'_>) -> Result<Combined> {
+    let (mut decided, mut held) = (Vec::new(), 0);
+    for unit in units(sides)? {
+        let Some(mut settled) = unit.settle(sides)? else { continue };
+        if let Some(Source::Merged(text)) = &mut settled.content {
+            held += text.as_ref().map_or(0, Vec::len);
+            text.take_if(|_| held > MOST_HELD);
+        }
+        decided.push((unit, settled));
+    }
     let mut taken = places(&mut decided);
     let mut combined = Combined::default();
     for (unit, settled) in decided {
@@ -302,19 +278,24 @@ pub(crate) fn combine(sides: &Sides<'_>) -> Combined {
     combined.files.retain(|file| file.outcome != Outcome::Removed || !written.contains(&file.path));
     combined.files.sort_by(|a, b| a.path.cmp(&b.path));
     combined.open.sort_by(|a, b| a.path.cmp(&b.path));
-    combined
+    Ok(combined)
 }
 
 impl Combined {
     fn add(&mut self, sides: &Sides<'_>, unit: &Unit<'_>, settled: Settled, taken: &mut Taken) {
-        let here = unit.ours.and_then(|ours| ours.path.clone());
+        let here = unit.ours.map(|(path, _)| path.clone());
         let mut path = unit.path.clone();
-        if let Some(bytes) = settled.content {
+        if let Some(source) = settled.content {
             self.gone.extend(here.clone());
             if let Some(from) = here.as_ref().filter(|from| **from != path) {
                 self.moved.insert(from.clone(), path.clone());
             }
-            self.writes.push(Write { path: path.clone(), executable: settled.executable, bytes, like: here });
+            let mut trio = unit.trio();
+            // Where line ends are those that were fetched, those of the newer version come.
+            if source == Source::Theirs && same_bytes(unit.base, unit.ours) {
+                trio.base = None;
+            }
+            self.writes.push(Write { path: path.clone(), executable: settled.executable, trio, source, like: here });
         } else if settled.gone {
             path = here.clone().unwrap_or(path);
             self.gone.extend(here);
@@ -329,16 +310,18 @@ impl Combined {
     }
 
     fn put_beside(&mut self, sides: &Sides<'_>, unit: &Unit<'_>, path: &RelPath, what: (Conflict, Beside), taken: &mut Taken) -> RelPath {
-        let (word, bytes, executable) = match (what, unit.theirs) {
-            ((_, Beside::Theirs), Some(theirs)) => (THEIRS, theirs.bytes.clone(), executable(theirs)),
-            ((why, Beside::Theirs), None) => (CONFLICTS, report(sides, path, why, &[]), false),
-            ((why, Beside::Report(places)), _) => (CONFLICTS, report(sides, path, why, &places), false),
+        let (word, source, theirs) = match (what, unit.theirs) {
+            ((_, Beside::Theirs), Some(theirs)) => (THEIRS, Source::Theirs, Some(theirs)),
+            ((why, Beside::Theirs), None) => (CONFLICTS, Source::Report(report(sides, path, why, &[])), None),
+            ((why, Beside::Report(places)), _) => (CONFLICTS, Source::Report(report(sides, path, why, &places)), None),
         };
         // Below a file there is no place.
         let flat = path.as_str().replace('/', "-").parse().ok().filter(|_| taken.blocks_above(path));
-        let name = beside(flat.as_ref().unwrap_or(path), word, sides.to, &|name| taken.has(name));
+        let name = beside(flat.as_ref().unwrap_or(path), word, &sides.to, &|name| taken.has(name));
         taken.add(&name);
-        self.writes.push(Write { path: name.clone(), executable, bytes, like: unit.ours.and_then(|ours| ours.path.clone()) });
+        let trio = Trio { theirs: theirs.map(|(path, _)| path.clone()), ..Trio::default() };
+        let like = unit.ours.map(|(path, _)| path.clone());
+        self.writes.push(Write { path: name.clone(), executable: executable(theirs).unwrap_or_default(), trio, source, like });
         name
     }
 }

@@ -7,9 +7,7 @@ use anyhow::Result;
 use semver::Version;
 
 use super::report::UpdateReport;
-use super::{set_variables, waiting_file};
-use crate::commands::places::Places;
-use crate::commands::prepared::{Place, Prepared};
+use super::{lost, set_variables, waiting_file};
 use crate::commands::{Outcome, refuse_locked};
 use crate::context::Context;
 use crate::error::{Code, Failure};
@@ -19,18 +17,17 @@ use crate::model::digest::Checksum;
 use crate::model::id::ComponentId;
 use crate::model::lockfile::{Lock, LockEntry};
 use crate::model::path::RelPath;
-use crate::model::resolve::Catalog as _;
-use crate::model::update::{CONFLICTS, PendingFile, THEIRS, Waiting};
+use crate::model::update::{PendingFile, Waiting};
 use crate::store::fs::journal::Transaction;
 use crate::store::kept::{Kept, KeptCopies};
-use crate::store::workspace::Workspace;
+use crate::store::workspace::{FoundFile, Workspace};
 
 /// What stands behind the marker of ours.
 const YOURS: &str = "yours";
 
 type Waits = Vec<(ComponentId, Waiting)>;
 
-/// The updates that a person means: those named and what waits with them, else all.
+/// The updates that a person means: those named and what waits with them, else all that wait.
 fn meant(workspace: &Workspace, file: &PendingFile, ids: &[ComponentId]) -> Result<BTreeSet<ComponentId>> {
     let waits = |entry: &&LockEntry| entry.pending.is_some();
     if let Some(id) = ids.iter().find(|id| workspace.lock.components.get(*id).is_none_or(|entry| entry.pending.is_none())) {
@@ -42,7 +39,11 @@ fn meant(workspace: &Workspace, file: &PendingFile, ids: &[ComponentId]) -> Resu
         fail!(Code::NotFound, "no update waits in this workspace");
     }
     let mut meant: BTreeSet<_> = if ids.is_empty() { all.into_iter().collect() } else { ids.iter().cloned().collect() };
-    let with: Vec<_> = meant.iter().filter_map(|id| file.updates.get(id)).flat_map(|waiting| waiting.together.clone()).collect();
+    let together = |id: &ComponentId| match file.updates.get(id) {
+        Some(waiting) => waiting.together.clone(),
+        None => lost::together(&workspace.lock, file, id),
+    };
+    let with: Vec<_> = meant.iter().flat_map(together).collect();
     let still = |id: &ComponentId| workspace.lock.components.get(id).map_or(file.updates.contains_key(id), |entry| entry.pending.is_some());
     meant.extend(with.into_iter().filter(still));
     Ok(meant)
@@ -51,15 +52,9 @@ fn meant(workspace: &Workspace, file: &PendingFile, ids: &[ComponentId]) -> Resu
 /// `--continue`.
 pub(super) fn finish(context: &Context, workspace: &mut Workspace, ids: &[ComponentId]) -> Result<Outcome> {
     let mut file = waiting_file(workspace)?;
+    lost::make_again(context, workspace, &mut file)?;
     let meant = meant(workspace, &file, ids)?;
-    let mut waits = Waits::new();
-    for id in &meant {
-        let waiting = match file.updates.remove(id) {
-            Some(waiting) => waiting,
-            None => made_again(context, workspace, id)?,
-        };
-        waits.push((id.clone(), waiting));
-    }
+    let waits: Waits = meant.iter().filter_map(|id| Some((id.clone(), file.updates.remove(id)?))).collect();
     refuse_open(workspace, &waits)?;
     let mut lock = workspace.lock.clone();
     for (id, waiting) in &waits {
@@ -119,8 +114,8 @@ fn carried_away(workspace: &Workspace, id: &ComponentId, waiting: &Waiting) -> R
     // The one marker that names no version may have stood in a file before.
     let any = [named.as_slice(), &[format!("<<<<<<< {YOURS}")]].concat();
     let mut found = Vec::new();
-    for file in workspace.all_files(&waiting.entry)? {
-        let (Some(path), Some(bytes)) = (file.path, file.bytes) else { continue };
+    for file in workspace.files(&waiting.entry)?.into_iter().flatten() {
+        let FoundFile { path: Some(path), bytes: Some(bytes), .. } = file? else { continue };
         let markers = if known.contains(&path) { &named } else { &any };
         if !waiting.open.iter().any(|one| one.path == path) && has_line(&bytes, markers) {
             found.push(format!("{} still has markers of a conflict", waiting.entry.path.join(&path)?));
@@ -129,40 +124,17 @@ fn carried_away(workspace: &Workspace, id: &ComponentId, waiting: &Waiting) -> R
     Ok(found)
 }
 
-/// What a lost record said, from the lock and the registry; any markers and any file beside another count as open.
-fn made_again(context: &Context, workspace: &Workspace, id: &ComponentId) -> Result<Waiting> {
-    let Some(entry) = workspace.lock.components.get(id) else { fail!(Code::NotFound, "no update of {id} waits") };
-    let Some(to) = entry.pending.as_ref().map(|pending| pending.to.clone()) else { fail!(Code::NotFound, "no update of {id} waits") };
-    let mut places = Places::new(context, workspace, Vec::new())?;
-    let registry = places.of_entry(entry)?;
-    let index = registry.index(id)?;
-    let Some(record) = index.as_ref().and_then(|index| index.record(&to)) else { fail!(Code::NotFound, "the registry has no {id} {to}") };
-    let mut prepared = Prepared::read(registry, id, record)?;
-    let fits =
-        |name: &String, answer| prepared.manifest.variables.get(name).is_some_and(|variable| variable.check_answer(name, answer).is_ok());
-    prepared.answers = entry.answers.iter().filter(|(name, answer)| fits(name, answer)).map(|(n, a)| (n.clone(), a.clone())).collect();
-    let (new, _) = prepared.write(id, record, Place::of(entry))?;
-    let variables = workspace.file.components.get(id).map(|wish| wish.variables.clone()).unwrap_or_default();
-    let mut open = Vec::new();
-    for found in workspace.all_files(entry)? {
-        let Some(path) = found.path else { continue };
-        let left = [THEIRS, CONFLICTS].iter().any(|word| path.file_name().contains(&format!("{word}-{to}")));
-        if left || found.bytes.is_some_and(|bytes| has_markers(&bytes)) {
-            let beside = left.then(|| path.clone());
-            open.push(crate::model::update::Open { path, conflict: crate::model::merge::Conflict::BothModified, beside });
-        }
-    }
-    Ok(Waiting {
-        entry: new,
-        variables,
-        from: Some(entry.version.clone()),
-        kept: None,
-        open,
-        touched: BTreeMap::new(),
-        files: Vec::new(),
-        changed_variables: Vec::new(),
-        together: vec![id.clone()],
-    })
+/// What is on its way back.
+struct TakeBack<'a> {
+    workspace: &'a Workspace,
+    /// What is kept, the newest first.
+    copies: Vec<Kept>,
+    change: Transaction,
+    lock: Lock,
+    /// Where a person wrote in files of the update since.
+    written_since: Vec<ComponentId>,
+    /// Where nobody knows that, for want of a record.
+    unknown: Vec<ComponentId>,
 }
 
 /// `--abort`.
@@ -170,39 +142,20 @@ pub(super) fn abort(context: &Context, workspace: &Workspace, ids: &[ComponentId
     let mut file = waiting_file(workspace)?;
     let meant = meant(workspace, &file, ids)?;
     let copies = KeptCopies::of(context.state_dir()?, &workspace.root);
-    let all = copies.list()?;
-    let mut lock = workspace.lock.clone();
-    let mut change = Transaction::begin(&workspace.root)?;
-    let mut written_since = Vec::new();
+    let mut back = TakeBack {
+        workspace,
+        copies: copies.list()?,
+        change: Transaction::begin(&workspace.root)?,
+        lock: workspace.lock.clone(),
+        written_since: Vec::new(),
+        unknown: Vec::new(),
+    };
     for id in &meant {
-        let waiting = file.updates.remove(id);
-        let snapshot_of = |path: &RelPath| workspace.snapshot(path);
-        match (lock.components.get_mut(id), waiting) {
-            (Some(entry), waiting) => {
-                let kept = copy_of(&all, id, waiting.as_ref())?;
-                let touched = waiting.map(|waiting| waiting.touched);
-                if !is_as_written(workspace, &entry.path, touched.as_ref())? {
-                    written_since.push(id.clone());
-                }
-                change.watch(&entry.path, snapshot_of(&entry.path)?);
-                put_back(workspace, &mut change, kept, entry, touched.as_ref())?;
-                entry.pending = None;
-            }
-            (None, Some(waiting)) => {
-                if !is_as_written(workspace, &waiting.entry.path, Some(&waiting.touched))? {
-                    fail!(
-                        Code::Pending,
-                        "{id} came with the update, and you wrote in {}: move what you need, and remove it",
-                        waiting.entry.path
-                    );
-                }
-                change.remove_tree(&waiting.entry.path)?;
-            }
-            (None, None) => {}
-        }
+        back.add(id, file.updates.remove(id))?;
     }
+    let TakeBack { mut change, lock, written_since, unknown, .. } = back;
     refuse_locked(context, workspace, &lock)?;
-    let since: Vec<_> = written_since.iter().collect();
+    let since: Vec<_> = written_since.iter().chain(&unknown).collect();
     let keeping = copies.keep(workspace, "update --abort", context.settings.now, &since)?;
     workspace.stage_pending(&mut change, &file)?;
     workspace.stage(&mut change, &lock)?;
@@ -213,7 +166,38 @@ pub(super) fn abort(context: &Context, workspace: &Workspace, ids: &[ComponentId
     for id in &written_since {
         context.ui.say(&format!("what you wrote meanwhile is kept: forum restore {id}"));
     }
+    for id in &unknown {
+        context.ui.say(&format!("what lay there is kept, since nothing says what of it is yours: forum restore {id}"));
+    }
     Ok(left(context, &lock))
+}
+
+impl TakeBack<'_> {
+    fn add(&mut self, id: &ComponentId, waiting: Option<Waiting>) -> Result<()> {
+        let Some(entry) = self.lock.components.get_mut(id) else {
+            return waiting.map_or(Ok(()), |waiting| self.remove_new(id, &waiting));
+        };
+        let kept = copy_of(&self.copies, id, waiting.as_ref())?;
+        self.change.watch(&entry.path, self.workspace.snapshot(&entry.path)?);
+        let touched = waiting.map(|waiting| waiting.touched);
+        match &touched {
+            Some(touched) if is_as_written(self.workspace, &entry.path, touched)? => {}
+            Some(_) => self.written_since.push(id.clone()),
+            None => self.unknown.push(id.clone()),
+        }
+        put_back(self.workspace, &mut self.change, kept, entry, touched.as_ref())?;
+        entry.pending = None;
+        Ok(())
+    }
+
+    /// One that came with the update goes with it.
+    fn remove_new(&mut self, id: &ComponentId, waiting: &Waiting) -> Result<()> {
+        let path = &waiting.entry.path;
+        if !is_as_written(self.workspace, path, &waiting.touched)? {
+            fail!(Code::Pending, "{id} came with the update, and you wrote in {path}: move what you need, and remove it");
+        }
+        self.change.remove_tree(path)
+    }
 }
 
 /// The copy from before the update.
@@ -229,9 +213,8 @@ fn copy_of<'a>(all: &'a [Kept], id: &ComponentId, waiting: Option<&Waiting>) -> 
     Ok(kept)
 }
 
-/// Whether the files that the update wrote are still as it wrote them. Without a record nobody knows.
-fn is_as_written(workspace: &Workspace, at: &RelPath, touched: Option<&BTreeMap<RelPath, Option<Checksum>>>) -> Result<bool> {
-    let Some(touched) = touched else { return Ok(false) };
+/// Whether the files that the update wrote are still as it wrote them.
+fn is_as_written(workspace: &Workspace, at: &RelPath, touched: &BTreeMap<RelPath, Option<Checksum>>) -> Result<bool> {
     for (path, sum) in touched {
         let path = at.join(path)?;
         let same = match sum {

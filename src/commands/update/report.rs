@@ -34,12 +34,12 @@ struct Row {
 }
 
 impl UpdateReport {
-    pub(super) fn of_plans(plans: &[Plan], dry_run: bool) -> Self {
+    pub(super) fn of_plans(plans: &[Plan<'_>], dry_run: bool) -> Self {
         let mut needs = Needs::default();
         for plan in plans {
             needs.merge(&plan.needs);
         }
-        let row = |plan: &Plan| Row {
+        let row = |plan: &Plan<'_>| Row {
             id: plan.id.clone(),
             from: plan.from.clone(),
             to: Some(plan.entry.version.clone()),

@@ -1,6 +1,6 @@
 //! What a newer version would bring, for `forum diff --upstream`: both versions with the answers of here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use anyhow::Result;
@@ -14,6 +14,8 @@ use crate::model::content::ContentFile;
 use crate::model::id::ComponentId;
 use crate::model::lockfile::LockEntry;
 use crate::model::manifest::Rename;
+use crate::model::merge::renames::{Held, renames};
+use crate::model::path::RelPath;
 use crate::store::workspace::Workspace;
 
 /// Two versions of a component as they would be written here.
@@ -22,9 +24,22 @@ pub(in crate::commands) struct Versions {
     pub(in crate::commands) to: Version,
     pub(in crate::commands) base: Vec<ContentFile>,
     pub(in crate::commands) theirs: Vec<ContentFile>,
-    pub(in crate::commands) renames: Vec<Rename>,
+    pub(super) renames: Vec<Rename>,
     /// The lock's entry for the newer version.
     pub(in crate::commands) entry: LockEntry,
+}
+
+impl Versions {
+    /// New names of files by old ones.
+    pub(in crate::commands) fn renamed(&self) -> BTreeMap<RelPath, RelPath> {
+        let held = Held {
+            old: self.base.iter().map(|file| (&file.path, file.bytes.as_slice())).collect(),
+            new: self.theirs.iter().map(|file| (&file.path, file.bytes.as_slice())).collect(),
+        };
+        let (old, new) = held.sums();
+        let Ok(found) = renames((&self.from, &old), (&self.to, &new), &self.renames, &held);
+        found
+    }
 }
 
 /// The versions of those of `ids` for which there is a newer one.

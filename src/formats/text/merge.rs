@@ -64,11 +64,14 @@ struct Attributes {
     ends: Ends,
     /// Whether its last line ends.
     closed: bool,
+    /// Whether its last line is empty: without its end it would be none.
+    blank: bool,
 }
 
 impl Attributes {
     fn of(bytes: &[u8]) -> Self {
-        Self { mark: bytes.starts_with(MARK), ends: Ends::of(bytes), closed: bytes.is_empty() || bytes.ends_with(b"\n") }
+        let closed = bytes.is_empty() || bytes.ends_with(b"\n");
+        Self { mark: bytes.starts_with(MARK), ends: Ends::of(bytes), closed, blank: ends_blank(bytes) }
     }
 
     fn merged([base, ours, theirs]: &[Self; 3]) -> Self {
@@ -79,7 +82,13 @@ impl Attributes {
             (own, _) => own,
         };
         let either = |base: bool, ours: bool, theirs: bool| if ours == base { theirs } else { ours };
-        Self { mark: either(base.mark, ours.mark, theirs.mark), ends, closed: either(base.closed, ours.closed, theirs.closed) }
+        let closed = either(base.closed, ours.closed, theirs.closed);
+        Self { mark: either(base.mark, ours.mark, theirs.mark), ends, closed, blank: false }
+    }
+
+    /// Whether the end of the last line differs, and can be taken off. Where a last line is empty, its end is all of it.
+    fn closings_differ(all: &[Self; 3]) -> bool {
+        all.iter().any(|one| one.closed != all[0].closed) && !all.iter().any(|one| one.blank)
     }
 
     /// Whether line ends differ, so that they must be taken off. Mixed ones are a person's, and stay as they are: those of
@@ -94,7 +103,7 @@ impl Attributes {
     fn plain(self, bytes: &[u8], all: &[Self; 3]) -> Vec<u8> {
         let bytes = if all.iter().any(|one| one.mark) { bytes.strip_prefix(MARK).unwrap_or(bytes) } else { bytes };
         let mut plain = if Self::differ(all) { normalise(bytes).into_owned() } else { bytes.to_vec() };
-        if all.iter().any(|one| one.closed != all[0].closed) && !plain.is_empty() && !plain.ends_with(b"\n") {
+        if Self::closings_differ(all) && !plain.is_empty() && !plain.ends_with(b"\n") {
             plain.extend_from_slice(if !Self::differ(all) && self.ends == Ends::Crlf { b"\r\n" } else { b"\n" });
         }
         plain
@@ -104,11 +113,8 @@ impl Attributes {
         if Self::differ(all) && self.ends == Ends::Crlf {
             text = with_cr(&text);
         }
-        let differed = all.iter().any(|one| one.closed != all[0].closed);
         let in_conflict = text.rsplit(|byte| *byte == b'\n').nth(1).is_some_and(|line| line.starts_with(b">>>>>>> "));
-        // Without its end an empty last line would be none.
-        let empty = text.strip_suffix(b"\n").is_some_and(|rest| matches!(rest.strip_suffix(b"\r").unwrap_or(rest), [] | [.., b'\n']));
-        if differed && !self.closed && !in_conflict && !empty && text.ends_with(b"\n") {
+        if Self::closings_differ(all) && !self.closed && !in_conflict && !ends_blank(&text) && text.ends_with(b"\n") {
             text.pop();
             if text.ends_with(b"\r") {
                 text.pop();
@@ -119,6 +125,11 @@ impl Attributes {
         }
         text
     }
+}
+
+/// Whether a text ends in an empty line.
+fn ends_blank(text: &[u8]) -> bool {
+    text.strip_suffix(b"\n").is_some_and(|rest| matches!(rest.strip_suffix(b"\r").unwrap_or(rest), [] | [.., b'\n']))
 }
 
 pub(super) fn with_cr(bytes: &[u8]) -> Vec<u8> {
@@ -164,10 +175,26 @@ mod tests {
     }
 
     #[test]
-    fn single_line_ends_come_and_empty_last_lines_stay() {
+    fn single_line_ends_come() {
         let base = "a\nb\nc\nd\ne\nf\n";
         assert_eq!(clean(base, "a\nb\nc\nd\ne\nF\n", "a\nb\r\nc\nd\ne\nf\n"), "a\nb\r\nc\nd\ne\nF\n");
-        assert_eq!(clean(base, "a\nb\nc\nD\ne\nf\n\n", "A\nb\nc\nd\ne\nf"), "A\nb\nc\nD\ne\nf\n\n");
+    }
+
+    #[test]
+    fn an_empty_last_line_is_a_line_and_its_end_no_attribute() {
+        // What `git merge-file --diff3` says.
+        let marked = |base: &str, ours: &str, theirs: &str, want: &str| match merge(
+            base.as_bytes(),
+            ours.as_bytes(),
+            theirs.as_bytes(),
+            &labels(),
+        ) {
+            MergedText::Marked(text) => assert_eq!(String::from_utf8_lossy(&text), want),
+            other => panic!("{base:?} {ours:?} {theirs:?}: {other:?}"),
+        };
+        marked("a\nf\n", "a\nf\n\n", "a\nf", "a\n<<<<<<< o\nf\n\n||||||| b\nf\n=======\nf\n>>>>>>> t\n");
+        marked("a\nb\nf", "a\nb\nf\n\n", "A\nb\nf\n", "A\nb\n<<<<<<< o\nf\n\n||||||| b\nf\n=======\nf\n>>>>>>> t\n");
+        assert_eq!(clean("a\nb\nf\n", "a\nb\nf\n\n", "A\nb\nf\n"), "A\nb\nf\n\n");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The journal of a change to a workspace, and how each of its steps is done, undone and found done.
+//! The journal of a change to a workspace, and how all of it is done or undone.
 //!
 //! Owns the format of `.forum/journal.json`. Format 1; another format is refused, because a journal is read
 //! only by the run after the one that was cut off. Its presence is the commit point: with it the next run
@@ -14,10 +14,11 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::dir::{Dir, Kind, Readers};
-use super::platform;
+use super::snapshot::Snapshot;
+use super::step::{Progress, Step, look, nothing, tree};
 use crate::error::Code;
 use crate::fail;
-use crate::model::digest::FileMode;
+use crate::model::digest::{Checksum, FileMode};
 use crate::model::path::RelPath;
 
 pub(super) const FORUM: &str = ".forum";
@@ -29,6 +30,8 @@ pub(super) const OLD: &str = "old";
 /// How the name of a stage beside its target begins.
 pub(super) const BESIDE: &str = ".forum-stage-";
 const FORMAT: u32 = 1;
+/// How often something may be rescued beside one target.
+const MOST_RESCUED: usize = 1000;
 const LIMIT: u64 = 64 << 20;
 
 /// What the next run needs to know.
@@ -53,6 +56,12 @@ pub(super) struct Operation {
     pub(super) area: Option<usize>,
     /// Of what is staged, or of what is to be removed.
     pub(super) inode: Option<u64>,
+    /// What lay at the target when the change was decided, and what is to lie there: as [`look`] tells. So the next run knows
+    /// whether a person was at work there since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) before: Option<Checksum>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) after: Option<Checksum>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +73,12 @@ pub(super) enum OperationKind {
     RemoveFile,
 }
 
+impl Operation {
+    pub(super) const fn new(kind: OperationKind, target: RelPath, area: Option<usize>, inode: Option<u64>) -> Self {
+        Self { kind, target, area, inode, before: None, after: None }
+    }
+}
+
 impl OperationKind {
     pub(super) const fn fits(self, kind: Kind) -> bool {
         match self {
@@ -72,7 +87,7 @@ impl OperationKind {
         }
     }
 
-    const fn wanted(self) -> &'static str {
+    pub(super) const fn wanted(self) -> &'static str {
         match self {
             Self::PutTree | Self::RemoveTree => "a directory",
             Self::PutFile | Self::RemoveFile => "a file",
@@ -146,17 +161,6 @@ pub(super) struct Change<'a> {
     pub(super) journal: &'a Journal,
 }
 
-/// Everything that one step touches, opened.
-struct Step {
-    kind: OperationKind,
-    inode: Option<u64>,
-    parent: Dir,
-    name: PathBuf,
-    stage: Dir,
-    old: Dir,
-    slot: PathBuf,
-}
-
 impl Change<'_> {
     /// Does what is not done yet, and brings it to the disk.
     pub(super) fn roll_forward(&self) -> Result<()> {
@@ -178,8 +182,7 @@ impl Change<'_> {
     pub(super) fn roll_back(&self) -> Result<()> {
         for number in (0..self.journal.operations.len()).rev() {
             // A step whose directory was never made cannot have been done.
-            let above = self.journal.operations[number].target.parent();
-            if above.is_some_and(|above| !matches!(self.workspace.find_below(&above), Ok(Some(_)))) {
+            if !self.has_parent(&self.journal.operations[number]) {
                 continue;
             }
             let step = self.step(number)?;
@@ -201,6 +204,68 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// Saves what a person wrote into something that was in place for a moment and was taken back again: it goes beside
+    /// the target, under a name that is told.
+    /// `staged` is what the directories looked like before. A file that the change did not touch is the same in both.
+    pub(super) fn rescue(&self, staged: &[Snapshot]) -> Result<Vec<String>> {
+        let mut rescued = Vec::new();
+        for ((number, operation), staged) in self.journal.operations.iter().enumerate().zip(staged) {
+            if !self.has_parent(operation) {
+                continue;
+            }
+            let (stage, _, slot) = self.stage(number)?;
+            let (parent, name) = self.place(&operation.target)?;
+            let written = match operation.kind {
+                OperationKind::PutTree => tree(&stage, &slot)?.has_more_than(&[staged, &tree(&parent, &name)?]),
+                OperationKind::PutFile => Some(look(&stage, &slot)?) != operation.after,
+                OperationKind::RemoveTree | OperationKind::RemoveFile => false,
+            };
+            if !written {
+                continue;
+            }
+            let names = (1..).map(|number| PathBuf::from(format!("{}.meanwhile-{number}", name.display())));
+            let free = |name: &PathBuf| parent.kind(name).is_ok_and(|kind| kind.is_none());
+            let Some(beside) = names.take(MOST_RESCUED).find(free) else {
+                fail!(Code::Occupied, "{} has no room beside it", operation.target)
+            };
+            stage.rename(&slot, &parent, &beside)?;
+            parent.sync()?;
+            rescued.push(
+                operation.target.parent().map_or_else(|| beside.display().to_string(), |above| format!("{above}/{}", beside.display())),
+            );
+        }
+        Ok(rescued)
+    }
+
+    /// What the directories that are staged look like.
+    pub(super) fn staged(&self) -> Result<Vec<Snapshot>> {
+        let look = |number| self.stage(number).and_then(|(stage, _, slot)| tree(&stage, &slot));
+        (0..self.journal.operations.len()).map(look).collect()
+    }
+
+    /// What lies at each target and on each stage, for the journal.
+    pub(super) fn look(&self) -> Result<Vec<(Checksum, Checksum)>> {
+        let mut looks = Vec::new();
+        for (number, operation) in self.journal.operations.iter().enumerate() {
+            let (stage, _, slot) = self.stage(number)?;
+            let above = if self.has_parent(operation) { Some(self.place(&operation.target)?) } else { None };
+            let before = above.map_or_else(|| Ok(nothing()), |(parent, name)| look(&parent, &name))?;
+            looks.push((before, look(&stage, &slot)?));
+        }
+        Ok(looks)
+    }
+
+    /// Whether each step is done, and whether its target is what the journal says: else a person was at work there since.
+    pub(super) fn progress(&self) -> Result<Vec<Progress>> {
+        let mut all = Vec::new();
+        for (number, operation) in self.journal.operations.iter().enumerate() {
+            // A step whose directory was never made cannot have been done.
+            let none = Progress { done: false, changed: false };
+            all.push(if self.has_parent(operation) { self.step(number)?.progress(operation)? } else { none });
+        }
+        Ok(all)
+    }
+
     /// The directory that a step which is done has put out of the way.
     pub(super) fn replaced(&self, number: usize) -> Result<Option<Dir>> {
         let step = self.step(number)?;
@@ -220,17 +285,19 @@ impl Change<'_> {
         }
         let (mut parents, mut areas) = (BTreeSet::new(), BTreeSet::new());
         for (number, operation) in self.journal.operations.iter().enumerate() {
-            let above = operation.target.parent();
-            if above.as_ref().is_some_and(|above| !matches!(self.workspace.find_below(above), Ok(Some(_)))) {
+            if !self.has_parent(operation) {
                 continue;
             }
             let step = self.step(number)?;
-            if parents.insert(above) {
+            if parents.insert(operation.target.parent()) {
                 step.parent.sync()?;
             }
             if areas.insert(operation.area) {
                 step.stage.sync()?;
-                step.old.sync()?;
+                // Where entries are exchanged nothing was ever put there.
+                if !step.old.names()?.is_empty() {
+                    step.old.sync()?;
+                }
             }
         }
         Ok(())
@@ -244,10 +311,15 @@ impl Change<'_> {
         Ok((parent, PathBuf::from(path.file_name())))
     }
 
-    fn step(&self, number: usize) -> Result<Step> {
-        let operation = &self.journal.operations[number];
-        let (parent, name) = self.place(&operation.target)?;
-        let area = match operation.area.and_then(|n| self.journal.areas.get(n)) {
+    /// Whether the directory is there that the target of an operation lies in.
+    fn has_parent(&self, operation: &Operation) -> bool {
+        let above = operation.target.parent();
+        above.is_none_or(|above| matches!(self.workspace.find_below(&above), Ok(Some(_))))
+    }
+
+    /// Where an operation's entry is staged, where what it replaces is put, and what both are called.
+    fn stage(&self, number: usize) -> Result<(Dir, Dir, PathBuf)> {
+        let area = match self.journal.operations[number].area.and_then(|n| self.journal.areas.get(n)) {
             Some(beside) => self.workspace.open_below(beside)?,
             None => self.forum.try_clone()?,
         };
@@ -257,110 +329,13 @@ impl Change<'_> {
                 None => fail!(Code::InvalidWorkspace, "{} is missing, which the journal beside it needs", area.show(Path::new(name))),
             }
         };
-        let slot = PathBuf::from(number.to_string());
-        Ok(Step { kind: operation.kind, inode: operation.inode, parent, name, stage: open(STAGE)?, old: open(OLD)?, slot })
-    }
-}
-
-impl Step {
-    fn forward(&self) -> Result<()> {
-        match self.kind {
-            OperationKind::PutTree | OperationKind::PutFile => self.put(),
-            OperationKind::RemoveTree | OperationKind::RemoveFile => self.remove(),
-        }
+        Ok((open(STAGE)?, open(OLD)?, PathBuf::from(number.to_string())))
     }
 
-    fn back(&self) -> Result<()> {
-        match self.kind {
-            OperationKind::PutTree | OperationKind::PutFile => self.put_back(),
-            OperationKind::RemoveTree | OperationKind::RemoveFile => self.old_to_target(),
-        }
+    fn step(&self, number: usize) -> Result<Step> {
+        let Operation { kind, inode, target, .. } = &self.journal.operations[number];
+        let (parent, name) = self.place(target)?;
+        let (stage, old, slot) = self.stage(number)?;
+        Ok(Step { kind: *kind, inode: *inode, parent, name, stage, old, slot })
     }
-
-    /// Whether what is staged still waits. After an exchange something else lies in its place.
-    fn waits(&self) -> Result<bool> {
-        let staged = self.stage.metadata(&self.slot)?;
-        Ok(staged.is_some_and(|found| self.is_ours(&found)))
-    }
-
-    fn is_ours(&self, found: &cap_std::fs::Metadata) -> bool {
-        self.inode.is_none() || platform::inode(found) == self.inode
-    }
-
-    fn put(&self) -> Result<()> {
-        if !self.waits()? {
-            return Ok(());
-        }
-        if let Some(kind) = self.parent.kind(&self.name)? {
-            if !self.kind.fits(kind) {
-                return self.parent.refuse(&self.name, kind, self.kind.wanted());
-            }
-            if self.stage.exchange(&self.slot, &self.parent, &self.name)? {
-                return Ok(());
-            }
-            if self.old.kind(&self.slot)?.is_none() {
-                self.set_aside()?;
-            }
-        }
-        self.stage.rename(&self.slot, &self.parent, &self.name)
-    }
-
-    /// Where entries cannot be exchanged: a directory goes out of the way, of a file a second name is enough.
-    fn set_aside(&self) -> Result<()> {
-        if self.kind == OperationKind::PutTree {
-            return self.parent.rename(&self.name, &self.old, &self.slot);
-        }
-        if self.parent.hard_link(&self.name, &self.old, &self.slot).is_ok() {
-            return Ok(());
-        }
-        let copy = PathBuf::from(format!("{}.copy", self.slot.display()));
-        copy_file(&self.parent, &self.name, &self.old, &copy)?;
-        self.old.rename(&copy, &self.old, &self.slot)
-    }
-
-    fn put_back(&self) -> Result<()> {
-        let staged = self.stage.metadata(&self.slot)?;
-        let is_set_aside = self.old.kind(&self.slot)?.is_some();
-        match staged {
-            Some(found) if self.is_ours(&found) => {}
-            Some(_) => {
-                if !self.stage.exchange(&self.slot, &self.parent, &self.name)? {
-                    fail!(Code::Io, "{} cannot be exchanged any more", self.parent.show(&self.name));
-                }
-            }
-            None if is_set_aside && self.kind == OperationKind::PutFile => {}
-            None => self.parent.rename(&self.name, &self.stage, &self.slot)?,
-        }
-        if is_set_aside { self.old_to_target() } else { Ok(()) }
-    }
-
-    fn old_to_target(&self) -> Result<()> {
-        match self.old.kind(&self.slot)? {
-            Some(_) => self.old.rename(&self.slot, &self.parent, &self.name),
-            None => Ok(()),
-        }
-    }
-
-    fn remove(&self) -> Result<()> {
-        let found = self.parent.metadata(&self.name)?;
-        // What was put there since is not what was to be removed.
-        if self.old.kind(&self.slot)?.is_some() || !found.is_some_and(|found| self.is_ours(&found)) {
-            return Ok(());
-        }
-        match self.parent.kind(&self.name)? {
-            Some(kind) if !self.kind.fits(kind) => self.parent.refuse(&self.name, kind, self.kind.wanted()),
-            Some(_) => self.parent.rename(&self.name, &self.old, &self.slot),
-            None => Ok(()),
-        }
-    }
-}
-
-fn copy_file(from: &Dir, name: &Path, to: &Dir, to_name: &Path) -> Result<()> {
-    let bytes = from.read_native(name, u64::MAX)?.unwrap_or_default();
-    to.remove_file(to_name)?;
-    to.write_new(to_name, &bytes, FileMode::Regular, Readers::Everyone)?;
-    if let Some(mode) = from.metadata(name)?.as_ref().and_then(platform::mode_of) {
-        to.set_mode(to_name, mode)?;
-    }
-    to.sync_file(to_name)
 }

@@ -46,6 +46,7 @@ pub(super) mod injected {
         static COUNT: Cell<u32> = const { Cell::new(0) };
         static NO_EXCHANGE: Cell<bool> = const { Cell::new(false) };
         static ELSEWHERE: RefCell<Option<String>> = const { RefCell::new(None) };
+        static MEDDLER: RefCell<Option<Box<dyn Fn()>>> = const { RefCell::new(None) };
     }
 
     /// Arms a fault at the change number `at`, counted from 0.
@@ -69,7 +70,13 @@ pub(super) mod injected {
         ELSEWHERE.set(name.map(str::to_owned));
     }
 
+    /// Does this before each change, as somebody who goes on working in the same place.
+    pub(crate) fn meddle(with: Option<Box<dyn Fn()>>) {
+        MEDDLER.set(with);
+    }
+
     pub(crate) fn step() -> std::io::Result<()> {
+        MEDDLER.with_borrow(|meddler| meddler.iter().for_each(|meddle| meddle()));
         let Some((fault, at)) = PLAN.get() else { return Ok(()) };
         let now = COUNT.get();
         COUNT.set(now + 1);

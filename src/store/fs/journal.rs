@@ -13,9 +13,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::apply::{self, AREAS, BESIDE, Change, FORUM, IGNORE, JOURNAL, Journal, OLD, Operation, OperationKind, STAGE};
+use super::apply::{self, AREAS, BESIDE, Change, FORUM, IGNORE, Journal, OLD, Operation, OperationKind, STAGE};
 use super::dir::{Dir, Kind, Readers};
 use super::platform;
+pub use super::recover::{Recovered, recover};
+use super::recover::{clean, is_interrupted};
 use super::snapshot::{Snapshot, check_file};
 pub use super::staged::StagedTree;
 use crate::error::Code;
@@ -24,7 +26,7 @@ use crate::model::digest::FileMode;
 use crate::model::path::{RelPath, collision_key};
 use crate::store::interrupt;
 
-const IGNORE_ALL: &[u8] = b"*\n";
+pub(super) const IGNORE_ALL: &[u8] = b"*\n";
 /// What has to lie at a target when the change is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expectation {
@@ -32,17 +34,6 @@ pub enum Expectation {
     Absent,
     /// Something.
     Present,
-}
-
-/// What [`recover`] found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Recovered {
-    /// No interrupted change.
-    Nothing,
-    /// A decided change was finished.
-    Finished,
-    /// An undecided change was thrown away.
-    Discarded,
 }
 
 /// A change of a workspace. Dropped without [`Self::commit`], it leaves nothing behind.
@@ -117,7 +108,7 @@ impl Transaction {
         }
         stage.sync_file(&slot)?;
         let inode = stage.metadata(&slot)?.as_ref().and_then(platform::inode);
-        self.operations.push(Operation { kind: OperationKind::PutFile, target: target.clone(), area, inode });
+        self.operations.push(Operation::new(OperationKind::PutFile, target.clone(), area, inode));
         Ok(())
     }
 
@@ -143,7 +134,7 @@ impl Transaction {
         }
         let (area, _) = self.area(target)?;
         let inode = self.workspace.metadata_below(target)?.as_ref().and_then(platform::inode);
-        self.operations.push(Operation { kind, target: target.clone(), area, inode });
+        self.operations.push(Operation::new(kind, target.clone(), area, inode));
         Ok(())
     }
 
@@ -216,9 +207,10 @@ impl Transaction {
         self.sync_stages()?;
         interrupt::check()?;
         self.check_watched()?;
-        let journal = Journal::new(self.missing_parents()?, self.areas.clone(), self.operations.clone());
-        journal.write(forum)?;
+        let journal = self.decided(forum)?;
         let change = Change { workspace: &self.workspace, forum, journal: &journal };
+        let staged = change.staged()?;
+        journal.write(forum)?;
         if let Err(error) = change.roll_forward().and_then(|()| self.check_replaced(&change)) {
             if let Err(again) = change.roll_back() {
                 self.cleans = false;
@@ -226,12 +218,30 @@ impl Transaction {
                     "half of the change is made and could not be undone ({again:#}); the next run of forum finishes it"
                 )));
             }
-            return Err(error);
+            return Err(match change.rescue(&staged) {
+                Ok(rescued) if rescued.is_empty() => error,
+                Ok(rescued) => error.context(format!("what was written at the last moment lies in {}", rescued.join(", "))),
+                // Cleaning up would lose it.
+                Err(again) => {
+                    self.cleans = false;
+                    error.context(format!("what was written at the last moment lies in {FORUM}/{STAGE} ({again:#})"))
+                }
+            });
         }
         // The change is made. What cannot be cleaned up now, the next run cleans up.
         let _ = self.clean();
         self.cleans = false;
         Ok(())
+    }
+
+    /// The journal, with what lies at the targets now.
+    fn decided(&self, forum: &Dir) -> Result<Journal> {
+        let mut journal = Journal::new(self.missing_parents()?, self.areas.clone(), self.operations.clone());
+        let looks = Change { workspace: &self.workspace, forum, journal: &journal }.look()?;
+        for (operation, (before, after)) in journal.operations.iter_mut().zip(looks) {
+            (operation.before, operation.after) = (Some(before), Some(after));
+        }
+        Ok(journal)
     }
 
     fn clean(&self) -> Result<()> {
@@ -365,75 +375,12 @@ fn make_area(area: &Dir) -> Result<Dir> {
     area.create_parts(Path::new(STAGE), Readers::Everyone)
 }
 
+/// Nothing lies in `old` yet.
 fn sync_area(area: &Dir) -> Result<()> {
-    for name in [STAGE, OLD] {
-        if let Some(dir) = area.child(Path::new(name))? {
-            dir.sync()?;
-        }
+    if let Some(stage) = area.child(Path::new(STAGE))? {
+        stage.sync()?;
     }
     area.sync()
-}
-
-/// Whether a run was cut off here.
-fn is_interrupted(forum: &Dir) -> Result<bool> {
-    for name in [JOURNAL, STAGE, OLD, AREAS] {
-        if forum.kind(Path::new(name))?.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// Finishes or throws away what a run that was cut off left behind. The caller holds the workspace's lock.
-///
-/// # Errors
-/// A `.forum` that forum did not make: [`Code::Occupied`] or [`Code::InvalidWorkspace`].
-pub fn recover(workspace: &Path) -> Result<Recovered> {
-    let workspace = Dir::open(workspace)?;
-    let Some(forum) = workspace.child(Path::new(FORUM))? else { return Ok(Recovered::Nothing) };
-    let areas: Vec<RelPath> = apply::read_json(&forum, AREAS)?.unwrap_or_default();
-    if !areas.iter().all(apply::is_beside) {
-        fail!(Code::InvalidWorkspace, "{} names what forum never made", forum.show(Path::new(AREAS)));
-    }
-    if let Some(journal) = Journal::read(&forum)? {
-        Change { workspace: &workspace, forum: &forum, journal: &journal }.roll_forward()?;
-        clean(&workspace, &forum, &journal.areas)?;
-        return Ok(Recovered::Finished);
-    }
-    let interrupted = is_interrupted(&forum)?;
-    let left = forum.names()?.iter().all(|name| name == Path::new(IGNORE) || name.extension().is_some_and(|e| e == "new"));
-    if !interrupted && !left {
-        return Ok(Recovered::Nothing);
-    }
-    clean(&workspace, &forum, &areas)?;
-    Ok(Recovered::Discarded)
-}
-
-/// Removes what a change needed. The journal goes first: without it, what is staged means nothing.
-fn clean(workspace: &Dir, forum: &Dir, areas: &[RelPath]) -> Result<()> {
-    forum.remove_file(Path::new(JOURNAL))?;
-    forum.sync()?;
-    for beside in areas {
-        if let Some(above) = beside.parent().map_or_else(|| workspace.try_clone().map(Some), |above| workspace.find_below(&above))? {
-            above.remove_tree(Path::new(beside.file_name()))?;
-        }
-    }
-    for name in [STAGE, OLD, AREAS, "journal.json.new", "stage.json.new"] {
-        forum.remove_tree(Path::new(name))?;
-    }
-    let ignore = Path::new(IGNORE);
-    if forum.names()?.iter().any(|name| name != ignore) {
-        return Ok(());
-    }
-    if let Some(Kind::File { .. }) = forum.kind(ignore)?
-        && forum.read_native(ignore, 1024)?.is_some_and(|text| IGNORE_ALL.starts_with(&text))
-    {
-        forum.remove_file(ignore)?;
-    }
-    if forum.names()?.is_empty() {
-        workspace.remove_dir(Path::new(FORUM))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::super::faults::injected::{Fault, arm, disarm, elsewhere, without_exchange};
+use super::super::faults::injected::{Fault, arm, disarm, elsewhere, meddle, without_exchange};
 use super::*;
 
 type Contents = BTreeMap<String, Vec<u8>>;
@@ -113,6 +113,66 @@ fn a_kill_at_each_step_is_finished_or_undone_by_the_next_run() {
     assert!(kill_at_each_step() >= 60, "a change must have at least 60 steps for this test to mean something");
 }
 
+/// After a kill somebody writes into each of these files, as far as it is there: no edit is lost.
+#[test]
+fn what_a_person_writes_after_a_kill_is_not_lost() {
+    let edits = ["components/aa/one/f", "components/aa/two/f", "components/aa/one/notes.txt", "forum.toml", "forum.lock"];
+    let (mut taken_back, mut finished) = (0, 0);
+    for edit in edits {
+        for at in 0.. {
+            let dir = old_workspace();
+            arm(Fault::Kill, at);
+            let result = change(dir.path());
+            if !disarm() {
+                result.expect("no fault");
+                break;
+            }
+            let file = dir.path().join(edit);
+            if !file.parent().expect("above").is_dir() {
+                continue;
+            }
+            fs::write(&file, "mine").expect("written");
+            match recover(dir.path()).unwrap_or_else(|e| panic!("step {at}: {e:#}")) {
+                Recovered::TakenBack(_) => taken_back += 1,
+                Recovered::Finished => finished += 1,
+                Recovered::Nothing | Recovered::Discarded => {}
+            }
+            let after = contents(dir.path());
+            assert_eq!(after.get(edit).map(Vec::as_slice), Some(&b"mine"[..]), "step {at}: {edit} is lost");
+            assert!(!after.keys().any(|name| name.starts_with(".forum")), "step {at}: {after:?}");
+        }
+    }
+    assert!(taken_back > 5 && finished > 5, "{taken_back} {finished}");
+}
+
+#[test]
+fn two_edits_of_which_one_would_be_lost_are_for_a_person() {
+    for at in 0.. {
+        let dir = old_workspace();
+        arm(Fault::Kill, at);
+        let result = change(dir.path());
+        if !disarm() {
+            result.expect("no fault");
+            panic!("no step lies between the two");
+        }
+        let (one, wishes) = (dir.path().join("components/aa/one/f"), dir.path().join("forum.toml"));
+        let between = fs::read(&one).expect("there") == b"new one" && fs::read(&wishes).expect("there") == b"old";
+        if !between {
+            continue;
+        }
+        fs::write(&one, "mine").expect("written");
+        fs::write(&wishes, "mine").expect("written");
+        let now = contents(dir.path());
+        let error = recover(dir.path()).expect_err("neither way");
+        assert_eq!(crate::error::Failure::of(&error).code, Code::Occupied, "{error:#}");
+        assert_eq!(contents(dir.path()), now);
+        fs::write(&wishes, "old").expect("written");
+        assert_eq!(recover(dir.path()).expect("finished"), Recovered::Finished);
+        assert_eq!(fs::read(&one).expect("there"), b"mine");
+        return;
+    }
+}
+
 #[test]
 fn so_also_where_directories_cannot_be_exchanged() {
     without_exchange(true);
@@ -192,6 +252,43 @@ fn what_a_person_writes_meanwhile_is_not_lost() {
     assert_eq!(crate::error::Failure::of(&error).code, Code::Occupied);
     assert_eq!(contents(&place), old);
     assert!(!dir.path().join(".forum").exists());
+}
+
+/// Saves begin at each step of the change once, and go on through the taking back.
+#[test]
+fn what_a_person_goes_on_writing_is_not_lost() {
+    for exchange in [true, false] {
+        for begin in (0..60).step_by(3) {
+            let dir = old_workspace();
+            let (root, place) = (dir.path().to_path_buf(), dir.path().join("components/aa/one"));
+            let read = Snapshot::of(&Dir::open(&place).expect("opened")).expect("read");
+            let mut change = Transaction::begin(dir.path()).expect("begun");
+            let mut tree = change.stage_tree(&path("components/aa/one")).expect("staged");
+            tree.write(&path("f"), FileMode::Regular, b"new one").expect("written");
+            tree.finish().expect("staged");
+            change.watch(&path("components/aa/one"), read);
+            without_exchange(!exchange);
+            let count = std::rc::Rc::new(std::cell::Cell::new(0));
+            let saved = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+            let (steps, names) = (std::rc::Rc::clone(&count), std::rc::Rc::clone(&saved));
+            meddle(Some(Box::new(move || {
+                let now = steps.replace(steps.get() + 1);
+                let name = format!("save-{now}");
+                if now >= begin && fs::write(place.join(&name), "mine").is_ok() {
+                    names.borrow_mut().push(name);
+                }
+            })));
+            let done = change.commit();
+            meddle(None);
+            without_exchange(false);
+            let all = contents(&root);
+            let lost: Vec<_> = saved.borrow().iter().filter(|name| !all.keys().any(|path| path.ends_with(*name))).cloned().collect();
+            assert!(lost.is_empty(), "{lost:?} of {saved:?} lost, exchange {exchange}, from step {begin}: {done:?}: {:?}", all.keys());
+            if count.get() < begin {
+                break;
+            }
+        }
+    }
 }
 
 #[test]

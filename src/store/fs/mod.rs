@@ -8,8 +8,10 @@ mod faults;
 pub mod journal;
 pub mod lock;
 mod platform;
+mod recover;
 pub mod snapshot;
 mod staged;
+mod step;
 
 use std::path::Path;
 

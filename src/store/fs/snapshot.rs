@@ -1,6 +1,7 @@
 //! What a directory looked like when it was read, so that what a person does there meanwhile is noticed.
 
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use anyhow::Result;
 use cap_std::time::SystemTime;
@@ -8,6 +9,7 @@ use cap_std::time::SystemTime;
 use super::dir::{Dir, Kind};
 use super::platform;
 use crate::error::{Code, Failure};
+use crate::model::digest::Checksum;
 use crate::model::path::RelPath;
 
 /// Names, kinds, inodes, sizes and times of everything below a directory.
@@ -40,6 +42,22 @@ impl Snapshot {
         self.0.is_empty()
     }
 
+    /// One number for all of it, to be written down.
+    pub(super) fn digest(&self) -> Checksum {
+        let mut bytes = Vec::new();
+        for Seen { path, kind, inode, modified } in &self.0 {
+            let modified = modified.and_then(|time| time.into_std().duration_since(UNIX_EPOCH).ok()).map(|since| since.as_nanos());
+            bytes.extend_from_slice(path.as_os_str().as_encoded_bytes());
+            bytes.extend_from_slice(format!("\0{kind:?} {inode:?} {modified:?}\n").as_bytes());
+        }
+        Checksum::of(&bytes)
+    }
+
+    /// Whether something is here that is in none of `others`, as it is.
+    pub(super) fn has_more_than(&self, others: &[&Self]) -> bool {
+        self.0.iter().any(|seen| !others.iter().any(|other| other.0.contains(seen)))
+    }
+
     /// Refuses a directory that looks otherwise now.
     pub(super) fn check(&self, target: &RelPath, now: Option<&Dir>) -> Result<()> {
         let now = now.map(Self::of).transpose()?.unwrap_or_default();
@@ -58,7 +76,9 @@ pub(super) fn check_file(target: &RelPath, read: Option<&[u8]>, now: Option<&[u8
     if now == read { Ok(()) } else { Err(changed(target.as_str()).into()) }
 }
 
-fn changed(which: &str) -> Failure {
+/// The error where something is not what it was when it was read.
+#[must_use]
+pub fn changed(which: &str) -> Failure {
     let message = format!("{which} was changed while forum was at work; nothing was written");
     Failure::new(Code::Occupied, message).hint("the same command again")
 }

@@ -3,6 +3,7 @@
 //! What does not change is given a second name instead of a copy: it keeps its time stamp, and what a person writes
 //! into it meanwhile is not lost.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -17,7 +18,7 @@ use crate::model::digest::FileMode;
 use crate::model::path::RelPath;
 use crate::store::interrupt;
 
-/// From this number of files on, one sync of the file system is faster than one for each.
+/// From this number of written files on, one sync of the file system is faster than one for each.
 const SYNC_EACH: usize = 64;
 
 /// A directory that is being written, file by file.
@@ -31,7 +32,8 @@ pub struct StagedTree<'t> {
     root: Dir,
     /// The directory of the file before: files come sorted, so it is mostly that of the next one.
     above: Option<(PathBuf, Dir)>,
-    written: usize,
+    /// What is not on the disk yet. Files that only got a second name are there.
+    written: BTreeSet<PathBuf>,
 }
 
 impl<'t> StagedTree<'t> {
@@ -43,7 +45,7 @@ impl<'t> StagedTree<'t> {
         slot: PathBuf,
         root: Dir,
     ) -> Self {
-        Self { transaction, target, area, stage, slot, root, above: None, written: 0 }
+        Self { transaction, target, area, stage, slot, root, above: None, written: BTreeSet::new() }
     }
 
     /// Writes one file and the directories above it.
@@ -76,6 +78,7 @@ impl<'t> StagedTree<'t> {
     /// As [`Self::write`].
     pub fn write_native(&mut self, path: &Path, mode: FileMode, bytes: &[u8]) -> Result<()> {
         let name = self.enter(path)?;
+        self.written.insert(path.to_owned());
         self.dir().write_new(&name, bytes, mode, Readers::Everyone)
     }
 
@@ -161,7 +164,6 @@ impl<'t> StagedTree<'t> {
         if above.hard_link(&name, self.dir(), &name).is_ok() {
             return Ok(());
         }
-        self.written -= 1;
         self.copy_entry(from, path, kind)
     }
 
@@ -182,7 +184,6 @@ impl<'t> StagedTree<'t> {
             let dir = self.root.create_parts(&above, Readers::Everyone)?;
             self.above = Some((above, dir));
         }
-        self.written += 1;
         Ok(PathBuf::from(name))
     }
 
@@ -195,19 +196,22 @@ impl<'t> StagedTree<'t> {
     /// # Errors
     /// When the disk fails.
     pub fn finish(self) -> Result<()> {
-        if self.written < SYNC_EACH || !self.root.sync_file_system()? {
-            sync_tree(&self.root)?;
+        if self.written.len() < SYNC_EACH || !self.root.sync_file_system()? {
+            sync_tree(&self.root, &self.written)?;
         }
         let inode = self.stage.metadata(&self.slot)?.as_ref().and_then(platform::inode);
-        self.transaction.operations.push(Operation { kind: OperationKind::PutTree, target: self.target, area: self.area, inode });
+        self.transaction.operations.push(Operation::new(OperationKind::PutTree, self.target, self.area, inode));
         Ok(())
     }
 }
 
-/// Syncs every file and directory below.
-fn sync_tree(root: &Dir) -> Result<()> {
+/// Syncs these files, and every directory below.
+fn sync_tree(root: &Dir, written: &BTreeSet<PathBuf>) -> Result<()> {
     for entry in root.list(Limits { entries: usize::MAX, depth: usize::MAX })? {
         let path = entry.path.native();
+        if entry.kind != Kind::Dir && !written.contains(&path) {
+            continue;
+        }
         let above = root.create_parts(path.parent().unwrap_or(Path::new("")), Readers::Everyone)?;
         let name = PathBuf::from(path.file_name().unwrap_or_default());
         match entry.kind {

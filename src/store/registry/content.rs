@@ -8,12 +8,13 @@ use git2::{ObjectType, Oid};
 
 use crate::error::{Code, Failure};
 use crate::fail;
-use crate::model::content::{self, ContentFile, bytes_of, is_lfs_pointer, is_tool_state, repository_heads};
-use crate::model::digest::{FileMode, ObjectId};
+use crate::model::content::{ContentFile, bytes_of, is_lfs_pointer, is_tool_state, repository_heads};
+use crate::model::digest::{Checksum, FileMode, ObjectId, checksum_of_files};
 use crate::model::id::ComponentId;
 use crate::model::index::VersionRecord;
 use crate::model::path::{RelPath, check_part, collision_key};
 use crate::model::registry_file::Limits;
+use crate::model::written::Sums;
 
 /// What no registry may allow more of.
 const MOST: Limits = Limits { file: 512 << 20, component: 1 << 30, files: 100_000 };
@@ -33,14 +34,36 @@ impl Content {
     }
 }
 
+/// A file of a version that was read and verified, and is not held: it can be read again.
+#[derive(Debug, Clone)]
+pub struct Surveyed {
+    /// Where it lies in the component.
+    pub path: RelPath,
+    /// Its mode.
+    pub mode: FileMode,
+    /// What it holds.
+    pub sums: Sums,
+    /// Git's id of its bytes.
+    pub(super) blob: Oid,
+}
+
+/// What is done with the bytes of a file once they were looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bytes {
+    Held,
+    Forgotten,
+}
+
 /// Gathers the files of a version under its rules and budgets.
 pub(super) struct Collector<'a> {
     id: &'a ComponentId,
     record: &'a VersionRecord,
     limits: Limits,
     keys: BTreeMap<String, String>,
+    admitted: usize,
     bytes: u64,
     content: Content,
+    surveyed: Vec<Surveyed>,
 }
 
 impl<'a> Collector<'a> {
@@ -50,7 +73,8 @@ impl<'a> Collector<'a> {
             component: limits.component.min(MOST.component),
             files: limits.files.min(MOST.files),
         };
-        Self { id, record, limits, keys: BTreeMap::new(), bytes: 0, content: Content::default() }
+        let (content, surveyed) = (Content::default(), Vec::new());
+        Self { id, record, limits, keys: BTreeMap::new(), admitted: 0, bytes: 0, content, surveyed }
     }
 
     /// An error about `path` that names component and rule.
@@ -70,12 +94,13 @@ impl<'a> Collector<'a> {
             return Err(self.refuse(path, "is state of a tool, which a component must not bring"));
         }
         self.admit_names(&checked)?;
-        if self.content.files.len() >= self.limits.files {
+        if self.admitted >= self.limits.files {
             return Err(self.refuse(path, &format!("is beyond the limit of {} files", self.limits.files)));
         }
         if size > self.limits.file {
             return Err(self.refuse(path, &format!("has {size} bytes; the limit for a file is {}", self.limits.file)));
         }
+        self.admitted += 1;
         self.bytes += size;
         if self.bytes > self.limits.component {
             return Err(self.refuse(path, &format!("brings the component beyond its limit of {} bytes", self.limits.component)));
@@ -116,32 +141,58 @@ impl<'a> Collector<'a> {
         &self.content.files
     }
 
+    pub(super) fn surveyed(&self) -> &[Surveyed] {
+        &self.surveyed
+    }
+
+    /// Refuses what Git LFS leaves in the place of a file.
+    pub(super) fn refuse_pointer(&self, path: &RelPath, bytes: &[u8]) -> Result<()> {
+        if is_lfs_pointer(bytes) { Err(self.refuse(path.as_str(), "is a Git LFS pointer, not the file itself")) } else { Ok(()) }
+    }
+
     pub(super) fn add(&mut self, path: RelPath, mode: FileMode, bytes: Vec<u8>) -> Result<()> {
-        if is_lfs_pointer(&bytes) {
-            return Err(self.refuse(path.as_str(), "is a Git LFS pointer, not the file itself"));
-        }
+        self.refuse_pointer(&path, &bytes)?;
         self.content.files.push(ContentFile { path, mode, bytes });
         Ok(())
     }
 
+    /// As [`Self::add`], for a file that was looked at and is not held.
+    pub(super) fn note(&mut self, file: Surveyed) {
+        self.surveyed.push(file);
+    }
+
     /// Compares both digests, and hands the files out.
     pub(super) fn finish(self, tree: ObjectId) -> Result<Content> {
-        let Self { id, record, .. } = &self;
+        let files = &self.content.files;
+        let sums = files.iter().map(|file| (&file.path, file.mode, Checksum::of(&file.bytes)));
+        self.verify(tree, checksum_of_files(sums), files.iter().map(|file| &file.path))?;
+        Ok(self.content)
+    }
+
+    /// Compares both digests, and hands out what is known of the files.
+    pub(super) fn finish_survey(self, tree: ObjectId) -> Result<Vec<Surveyed>> {
+        let files = &self.surveyed;
+        let sums = files.iter().map(|file| (&file.path, file.mode, file.sums.exact));
+        self.verify(tree, checksum_of_files(sums), files.iter().map(|file| &file.path))?;
+        Ok(self.surveyed)
+    }
+
+    fn verify<'f>(&self, tree: ObjectId, checksum: Checksum, paths: impl Iterator<Item = &'f RelPath> + Clone) -> Result<()> {
+        let Self { id, record, .. } = self;
         let differs = |what: &str, is: String, should: String| {
             let message = format!("{id} {}: the {what} of the files is {is}, the index says {should}", record.version);
             Failure::new(Code::Integrity, message).hint("nothing was written; tell the forum's maintainers")
         };
-        if let Some(head) = repository_heads(&self.content.files).next() {
+        if let Some(head) = repository_heads(paths).next() {
             return Err(self.refuse(head.as_str(), "makes its directory a Git repository"));
         }
         if tree != record.tree {
             return Err(differs("tree", tree.to_string(), record.tree.to_string()).into());
         }
-        let checksum = content::checksum(&self.content.files);
         if checksum != record.checksum {
             return Err(differs("checksum", checksum.to_string(), record.checksum.to_string()).into());
         }
-        Ok(self.content)
+        Ok(())
     }
 }
 
@@ -150,29 +201,36 @@ impl<'a> Collector<'a> {
 /// # Errors
 /// When libgit2 cannot hash, which is a bug.
 pub fn tree_id(files: &[ContentFile]) -> Result<ObjectId> {
-    fn write(files: &[(&str, &ContentFile)]) -> Result<Oid> {
-        let mut rows: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
-        let mut row = |key: String, mode: &str, name: &str, id: Oid| {
-            let mut row = format!("{mode} {name}\0").into_bytes();
-            row.extend_from_slice(id.as_bytes());
-            rows.insert(key.into_bytes(), row);
-        };
-        let mut done = BTreeSet::new();
-        for (rest, file) in files {
-            match rest.split_once('/') {
-                None => row((*rest).to_owned(), file.mode.as_str(), rest, Oid::hash_object(ObjectType::Blob, &file.bytes)?),
-                Some((dir, _)) if done.insert(dir) => {
-                    let below: Vec<_> = files.iter().filter_map(|(r, f)| Some((r.strip_prefix(dir)?.strip_prefix('/')?, *f))).collect();
-                    row(format!("{dir}/"), "40000", dir, write(&below)?);
-                }
-                Some(_) => {}
+    let blob = |file: &ContentFile| Oid::hash_object(ObjectType::Blob, &file.bytes);
+    let rows = files.iter().map(|file| Ok((file.path.as_str(), (file.mode, blob(file)?))));
+    object_id(write_tree(&rows.collect::<Result<Vec<_>>>()?)?)
+}
+
+/// As [`tree_id`], of files that are not held.
+pub(super) fn tree_id_of(files: &[Surveyed]) -> Result<ObjectId> {
+    object_id(write_tree(&files.iter().map(|file| (file.path.as_str(), (file.mode, file.blob))).collect::<Vec<_>>())?)
+}
+
+fn write_tree(files: &[(&str, (FileMode, Oid))]) -> Result<Oid> {
+    let mut rows: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    let mut row = |key: String, mode: &str, name: &str, id: Oid| {
+        let mut row = format!("{mode} {name}\0").into_bytes();
+        row.extend_from_slice(id.as_bytes());
+        rows.insert(key.into_bytes(), row);
+    };
+    let mut done = BTreeSet::new();
+    for (rest, (mode, blob)) in files {
+        match rest.split_once('/') {
+            None => row((*rest).to_owned(), mode.as_str(), rest, *blob),
+            Some((dir, _)) if done.insert(dir) => {
+                let below: Vec<_> = files.iter().filter_map(|(r, f)| Some((r.strip_prefix(dir)?.strip_prefix('/')?, *f))).collect();
+                row(format!("{dir}/"), "40000", dir, write_tree(&below)?);
             }
+            Some(_) => {}
         }
-        let body: Vec<u8> = rows.into_values().flatten().collect();
-        Ok(Oid::hash_object(ObjectType::Tree, &body)?)
     }
-    let all: Vec<_> = files.iter().map(|file| (file.path.as_str(), file)).collect();
-    object_id(write(&all)?)
+    let body: Vec<u8> = rows.into_values().flatten().collect();
+    Ok(Oid::hash_object(ObjectType::Tree, &body)?)
 }
 
 pub(super) fn object_id(oid: Oid) -> Result<ObjectId> {

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::Result;
+use git2::{ObjectType, Oid};
 
-use super::content::{Collector, Content, tree_id};
+use super::content::{Bytes, Collector, Content, Surveyed, tree_id, tree_id_of};
 use super::{Listed, MAX_LISTED_DEPTH, Source};
 use crate::error::{Code, Failure};
 use crate::model::content::ContentFile;
@@ -14,6 +15,7 @@ use crate::model::index::{IndexFile, VersionRecord};
 use crate::model::path::RelPath;
 use crate::model::registry_file::Limits;
 use crate::model::registry_state::{Directory, Obstacle, Trouble};
+use crate::model::written::Sums;
 use crate::store::fs::dir::{self, Dir, EntryPath, Kind};
 
 /// A folder with the layout of a registry.
@@ -33,7 +35,7 @@ impl Folder {
 
     /// What lies in the directory of a component, with all that is wrong in it.
     pub(super) fn directory(&self, id: &ComponentId) -> Result<Option<Directory>> {
-        let Some(dir) = self.0.find_below(&format!("components/{id}").parse()?)? else { return Ok(None) };
+        let Some(dir) = self.0.find_below(&place(id)?)? else { return Ok(None) };
         let (mut files, mut obstacles) = (Vec::new(), Vec::new());
         for entry in dir.list(dir::Limits::default())? {
             let shown = entry.path.native().to_string_lossy().replace('\\', "/");
@@ -57,6 +59,38 @@ impl Folder {
     }
 }
 
+impl Folder {
+    fn collect<'a>(&self, id: &'a ComponentId, record: &'a VersionRecord, limits: Limits, held: Bytes) -> Result<Collector<'a>> {
+        let place = place(id)?;
+        let Some(dir) = self.0.find_below(&place)? else {
+            let message = format!("{id} {}: the registry's folder has no `{place}`", record.version);
+            return Err(Failure::new(Code::InvalidRegistry, message).into());
+        };
+        let mut collector = Collector::new(id, record, limits);
+        for entry in dir.list(dir::Limits::default())? {
+            let shown = entry.path.native().to_string_lossy().replace('\\', "/");
+            match entry.kind {
+                Kind::Dir => {}
+                Kind::Link | Kind::Special => return Err(collector.refuse(&shown, "is neither a file nor a directory")),
+                Kind::File { executable, len } => {
+                    let path = collector.admit(&shown, len)?;
+                    let bytes = dir.read(&path, limits.file)?.unwrap_or_default();
+                    let mode = if executable { FileMode::Executable } else { FileMode::Regular };
+                    match held {
+                        Bytes::Held => collector.add(path, mode, bytes)?,
+                        Bytes::Forgotten => {
+                            collector.refuse_pointer(&path, &bytes)?;
+                            let blob = Oid::hash_object(ObjectType::Blob, &bytes)?;
+                            collector.note(Surveyed { path, mode, sums: Sums::of(&bytes), blob });
+                        }
+                    }
+                }
+            }
+        }
+        Ok(collector)
+    }
+}
+
 impl Source for Folder {
     fn read(&self, path: &RelPath, limit: u64) -> Result<Option<Vec<u8>>> {
         self.0.read(path, limit)
@@ -77,26 +111,24 @@ impl Source for Folder {
     }
 
     fn content(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Content> {
-        let place: RelPath = format!("components/{id}").parse()?;
-        let Some(dir) = self.0.find_below(&place)? else {
-            let message = format!("{id} {}: the registry's folder has no `{place}`", record.version);
-            return Err(Failure::new(Code::InvalidRegistry, message).into());
-        };
-        let mut collector = Collector::new(id, record, limits);
-        for entry in dir.list(dir::Limits::default())? {
-            let shown = entry.path.native().to_string_lossy().replace('\\', "/");
-            match entry.kind {
-                Kind::Dir => {}
-                Kind::Link | Kind::Special => return Err(collector.refuse(&shown, "is neither a file nor a directory")),
-                Kind::File { executable, len } => {
-                    let path = collector.admit(&shown, len)?;
-                    let bytes = dir.read(&path, limits.file)?.unwrap_or_default();
-                    let mode = if executable { FileMode::Executable } else { FileMode::Regular };
-                    collector.add(path, mode, bytes)?;
-                }
-            }
-        }
+        let collector = self.collect(id, record, limits, Bytes::Held)?;
         let tree = tree_id(collector.files())?;
         collector.finish(tree)
     }
+
+    fn survey(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Vec<Surveyed>> {
+        let collector = self.collect(id, record, limits, Bytes::Forgotten)?;
+        let tree = tree_id_of(collector.surveyed())?;
+        collector.finish_survey(tree)
+    }
+
+    fn surveyed(&self, id: &ComponentId, file: &Surveyed) -> Result<Vec<u8>> {
+        let path = place(id)?.join(&file.path)?;
+        Ok(self.0.read(&path, u64::MAX)?.unwrap_or_default())
+    }
+}
+
+/// Where the files of a component lie.
+fn place(id: &ComponentId) -> Result<RelPath> {
+    Ok(format!("components/{id}").parse()?)
 }

@@ -1,15 +1,16 @@
 //! A Git repository on this machine as registry: its `main`, read through libgit2 without a cache.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result};
 use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
 
-use super::content::{Collector, Content, object_id};
+use super::content::{Bytes, Collector, Content, Surveyed, object_id};
 use super::network::Cached;
+use super::rows::{Row, rows, sort_key};
 use super::shared::OnlyRead;
 use super::{Listed, MAX_LISTED_DEPTH, Source};
 use crate::error::{Code, Failure};
@@ -20,6 +21,7 @@ use crate::model::id::ComponentId;
 use crate::model::index::VersionRecord;
 use crate::model::path::RelPath;
 use crate::model::registry_file::{Limits, REGISTRY_FILE};
+use crate::model::written::Sums;
 use crate::store::fs::lock::FileLock;
 use crate::store::interrupt;
 use crate::store::objects::Objects;
@@ -53,6 +55,8 @@ pub struct GitTree {
     supply: Option<Box<dyn Supply>>,
     /// Directories of the registry itself that were read: each path leads through the same few.
     directories: RefCell<BTreeMap<Oid, Rc<[u8]>>>,
+    /// What the blobs hold that were looked at: versions of a component share most of them.
+    sums: RefCell<HashMap<Oid, Sums>>,
     only_read: Option<OnlyRead>,
     /// A cache repository is held against cleaning while it is read.
     _used: Option<FileLock>,
@@ -66,7 +70,16 @@ impl GitTree {
     pub(super) fn cached(cache: Cached, supply: Option<Box<dyn Supply>>) -> Result<Self> {
         let Cached { repository, used, .. } = cache;
         let (main, root) = tip(&repository, ACCEPTED)?;
-        Ok(Self { repository, main, root, supply, directories: RefCell::default(), only_read: None, _used: Some(used) })
+        Ok(Self {
+            repository,
+            main,
+            root,
+            supply,
+            directories: RefCell::default(),
+            sums: RefCell::default(),
+            only_read: None,
+            _used: Some(used),
+        })
     }
 
     /// Opens the repository at `path` on its `main`; `None` where there is no repository.
@@ -77,14 +90,32 @@ impl GitTree {
             fail!(Code::InvalidRegistry, "the repository {shown} has no branch main");
         }
         let (main, root) = tip(&repository, "refs/heads/main").with_context(|| format!("main of {shown}"))?;
-        Ok(Some(Self { repository, main, root, supply: None, directories: RefCell::default(), only_read: None, _used: None }))
+        Ok(Some(Self {
+            repository,
+            main,
+            root,
+            supply: None,
+            directories: RefCell::default(),
+            sums: RefCell::default(),
+            only_read: None,
+            _used: None,
+        }))
     }
 
     /// A commit of a repository on this machine.
     pub(super) fn at(repository: Repository, commit: Oid) -> Result<Self> {
         let root = repository.find_commit(commit)?.tree_id();
         let only_read = Some(OnlyRead::of(&repository));
-        Ok(Self { repository, main: commit, root, supply: None, directories: RefCell::default(), only_read, _used: None })
+        Ok(Self {
+            repository,
+            main: commit,
+            root,
+            supply: None,
+            directories: RefCell::default(),
+            sums: RefCell::default(),
+            only_read,
+            _used: None,
+        })
     }
 
     fn objects(&self) -> Result<Objects<'_>> {
@@ -236,48 +267,14 @@ pub(super) fn tip(repository: &Repository, reference: &str) -> Result<(Oid, Oid)
     }
 }
 
-/// One row of a tree as it stands in the object.
-struct Row<'a> {
-    mode: &'a [u8],
-    name: &'a [u8],
-    id: Oid,
-}
-
-impl Row<'_> {
-    /// What the mode says that it is.
-    fn kind(&self) -> ObjectType {
-        match self.mode {
-            b"40000" => ObjectType::Tree,
-            b"160000" => ObjectType::Commit,
-            _ => ObjectType::Blob,
-        }
-    }
-}
-
-/// Reads a tree's rows as they are: libgit2's own reading would put right, or pass over, what must be refused.
-fn rows(mut bytes: &[u8]) -> Option<Vec<Row<'_>>> {
-    let mut rows = Vec::new();
-    while !bytes.is_empty() {
-        let space = memchr::memchr(b' ', bytes)?;
-        let end = memchr::memchr(0, bytes)?;
-        let id = Oid::from_bytes(bytes.get(end + 1..end + 21)?).ok()?;
-        rows.push(Row { mode: &bytes[..space], name: bytes.get(space + 1..end)?, id });
-        bytes = &bytes[end + 21..];
-    }
-    Some(rows)
-}
-
-/// Git's order: directories as if their name ended in `/`.
-fn sort_key(row: &Row<'_>) -> Vec<u8> {
-    let mut key = row.name.to_vec();
-    if row.mode == b"40000" {
-        key.push(b'/');
-    }
-    key
+/// What stands in a row of a component's tree.
+enum Taken {
+    Directory((String, Oid)),
+    File(RelPath, FileMode),
 }
 
 impl GitTree {
-    fn walk(&self, collector: &mut Collector<'_>, top: Oid) -> Result<()> {
+    fn walk(&self, collector: &mut Collector<'_>, top: Oid, held: Bytes) -> Result<()> {
         let (mut open, mut trees) = (vec![(String::new(), top)], 0);
         while let Some((prefix, oid)) = open.pop() {
             interrupt::check()?;
@@ -294,13 +291,17 @@ impl GitTree {
                 return Err(collector.refuse(&prefix, "is a tree with entries twice or not in git's order"));
             }
             for row in rows {
-                self.take(collector, &prefix, &row, &mut open)?;
+                match self.take(collector, &prefix, &row)? {
+                    Taken::Directory(below) => open.push(below),
+                    Taken::File(path, mode) => self.look_into(collector, (path, mode, row.id), held)?,
+                }
             }
         }
         Ok(())
     }
 
-    fn take(&self, collector: &mut Collector<'_>, prefix: &str, row: &Row<'_>, open: &mut Vec<(String, Oid)>) -> Result<()> {
+    /// What a row of a tree stands for, under the rules of the collector.
+    fn take(&self, collector: &mut Collector<'_>, prefix: &str, row: &Row<'_>) -> Result<Taken> {
         let Ok(name) = std::str::from_utf8(row.name) else {
             let shown = format!("{prefix}{}", String::from_utf8_lossy(row.name));
             return Err(collector.refuse(&shown, "is not UTF-8"));
@@ -312,8 +313,7 @@ impl GitTree {
         let mode = match row.mode {
             b"40000" => {
                 collector.check_name(&path)?;
-                open.push((format!("{path}/"), row.id));
-                return Ok(());
+                return Ok(Taken::Directory((format!("{path}/"), row.id)));
             }
             b"100644" => FileMode::Regular,
             b"100755" => FileMode::Executable,
@@ -321,18 +321,52 @@ impl GitTree {
             b"160000" => return Err(collector.refuse(&path, "is a submodule")),
             other => return Err(collector.refuse(&path, &format!("has the mode {}", String::from_utf8_lossy(other)))),
         };
-        let shared = self.only_read.as_ref().map(|known| &known.shared);
-        if let Some(bytes) = shared.and_then(|shared| shared.borrow().get(row.id)) {
-            let checked = collector.admit(&path, bytes.len() as u64)?;
-            return collector.add(checked, mode, bytes.to_vec());
+        let size = match self.shared(row.id) {
+            Some(bytes) => bytes.len() as u64,
+            None => self.size(row.id, ObjectType::Blob, &|| collector.what(&path))?,
+        };
+        Ok(Taken::File(collector.admit(&path, size)?, mode))
+    }
+
+    /// A blob that was read for another version.
+    fn shared(&self, blob: Oid) -> Option<Rc<[u8]>> {
+        self.only_read.as_ref().and_then(|known| known.shared.borrow().get(blob))
+    }
+
+    fn look_into(&self, collector: &mut Collector<'_>, (path, mode, blob): (RelPath, FileMode, Oid), held: Bytes) -> Result<()> {
+        if held == Bytes::Held {
+            if let Some(bytes) = self.shared(blob) {
+                return collector.add(path, mode, bytes.to_vec());
+            }
+            let bytes = self.bytes(blob, &|| collector.what(path.as_str()))?;
+            if let Some(known) = &self.only_read {
+                known.shared.borrow_mut().keep(blob, &bytes);
+            }
+            return collector.add(path, mode, bytes);
         }
-        let size = self.size(row.id, ObjectType::Blob, &|| collector.what(&path))?;
-        let checked = collector.admit(&path, size)?;
-        let bytes = self.bytes(row.id, &|| collector.what(&path))?;
-        if let Some(shared) = shared {
-            shared.borrow_mut().keep(row.id, &bytes);
+        let known = self.sums.borrow().get(&blob).copied();
+        let sums = match known {
+            Some(sums) => sums,
+            None => {
+                let bytes = self.bytes(blob, &|| collector.what(path.as_str()))?;
+                collector.refuse_pointer(&path, &bytes)?;
+                *self.sums.borrow_mut().entry(blob).or_insert_with(|| Sums::of(&bytes))
+            }
+        };
+        collector.note(Surveyed { path, mode, sums, blob });
+        Ok(())
+    }
+
+    /// Walks the tree of a version, of which everything is at hand then.
+    fn collect<'a>(&self, id: &'a ComponentId, record: &'a VersionRecord, limits: Limits, bytes: Bytes) -> Result<Collector<'a>> {
+        let mut collector = Collector::new(id, record, limits);
+        let top = Oid::from_bytes(record.tree.as_bytes())?;
+        if self.supply.is_some() {
+            self.need(&[top], Wanted::Trees)?;
+            self.need(&self.blobs_below(top)?, Wanted::Blobs)?;
         }
-        collector.add(checked, mode, bytes)
+        self.walk(&mut collector, top, bytes)?;
+        Ok(collector)
     }
 }
 
@@ -434,14 +468,14 @@ impl Source for GitTree {
     }
 
     fn content(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Content> {
-        let mut collector = Collector::new(id, record, limits);
-        let top = Oid::from_bytes(record.tree.as_bytes())?;
-        if self.supply.is_some() {
-            self.need(&[top], Wanted::Trees)?;
-            self.need(&self.blobs_below(top)?, Wanted::Blobs)?;
-        }
-        self.walk(&mut collector, top)?;
-        let tree: ObjectId = object_id(top)?;
-        collector.finish(tree)
+        self.collect(id, record, limits, Bytes::Held)?.finish(record.tree)
+    }
+
+    fn survey(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Vec<Surveyed>> {
+        self.collect(id, record, limits, Bytes::Forgotten)?.finish_survey(record.tree)
+    }
+
+    fn surveyed(&self, id: &ComponentId, file: &Surveyed) -> Result<Vec<u8>> {
+        self.bytes(file.blob, &|| format!("{id}: `{}`", file.path))
     }
 }

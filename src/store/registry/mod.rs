@@ -9,6 +9,7 @@ mod network;
 mod past;
 mod people;
 mod rewrite;
+mod rows;
 mod search;
 mod shared;
 mod start;
@@ -23,7 +24,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use semver::Version;
 
-pub use content::{Content, tree_id};
+pub use content::{Content, Surveyed, tree_id};
 pub use mirror::{Mirrored, mirror};
 pub use rewrite::Tombstone;
 pub use start::{First, start};
@@ -35,7 +36,7 @@ use self::network::Remote;
 use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::address::Address;
-use crate::model::digest::ObjectId;
+use crate::model::digest::{Checksum, ObjectId};
 use crate::model::id::{ComponentId, IdOrName};
 use crate::model::index::{IndexFile, MAX_BYTES, VersionRecord};
 use crate::model::path::RelPath;
@@ -84,6 +85,10 @@ trait Source {
     }
     /// The files of a version, checked and verified.
     fn content(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Content>;
+    /// The same, of which no file is held.
+    fn survey(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Vec<Surveyed>>;
+    /// The bytes of one file of it.
+    fn surveyed(&self, id: &ComponentId, file: &Surveyed) -> Result<Vec<u8>>;
 }
 
 /// How deep below `index` and `adoptions` files are listed.
@@ -360,6 +365,26 @@ impl Registry {
     /// [`Code::UnsafeContent`] and [`Code::Integrity`], naming component, file and rule.
     pub fn content(&self, id: &ComponentId, record: &VersionRecord) -> Result<Content> {
         self.source.content(id, record, self.file.limits)
+    }
+
+    /// As [`Self::content`], for who needs only some of the files: each is read once, and none is held.
+    ///
+    /// # Errors
+    /// As [`Self::content`].
+    pub fn survey(&self, id: &ComponentId, record: &VersionRecord) -> Result<Vec<Surveyed>> {
+        self.source.survey(id, record, self.file.limits)
+    }
+
+    /// A file of a survey.
+    ///
+    /// # Errors
+    /// [`Code::Integrity`] where it is another file now.
+    pub fn surveyed(&self, id: &ComponentId, file: &Surveyed) -> Result<Vec<u8>> {
+        let bytes = self.source.surveyed(id, file)?;
+        if Checksum::of(&bytes) != file.sums.exact {
+            fail!(Code::Integrity, "{id}: `{}` was changed in the registry while forum was at work", file.path);
+        }
+        Ok(bytes)
     }
 }
 

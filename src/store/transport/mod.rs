@@ -7,6 +7,7 @@
 //! here prints.
 
 pub mod builtin;
+mod line;
 pub mod local;
 pub(super) mod process;
 pub mod system;

@@ -6,10 +6,10 @@
 //! that its helpers (`git-remote-https`, `ssh`) end with it.
 
 use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -33,7 +33,7 @@ const TAKEN_OUT: [&str; 9] = [
 ];
 
 /// The most that is kept of what git says, in bytes.
-const MOST_TALK: usize = 1 << 20;
+pub(super) const MOST_TALK: usize = 1 << 20;
 /// The most that is kept of its data, in bytes.
 const MOST_DATA: usize = 256 << 20;
 
@@ -67,8 +67,11 @@ pub(super) struct Call<'a> {
     pub(super) progress: &'a dyn Fn(&str),
 }
 
-enum Piece {
+/// What was heard of a child.
+pub(super) enum Piece {
+    /// Data.
     Out(Vec<u8>),
+    /// Talk.
     Talk(Vec<u8>),
 }
 
@@ -90,19 +93,33 @@ impl Call<'_> {
         command
     }
 
+    /// Starts it, to be spoken with.
+    pub(super) fn start(&self) -> anyhow::Result<Child> {
+        self.command().spawn().with_context(|| format!("starting {}", self.program.display()))
+    }
+
     /// Runs it to its end, or kills it when it falls silent.
-    pub(super) fn run(self) -> anyhow::Result<Output> {
-        let mut child = self.command().spawn().with_context(|| format!("starting {}", self.program.display()))?;
-        let pieces = listen(&mut child);
+    pub(super) fn run(mut self) -> anyhow::Result<Output> {
+        let input = std::mem::take(&mut self.input);
+        self.run_fed(move |stdin, _| stdin.write_all(&input))
+    }
+
+    /// The same, where its input is made while it runs, in a thread; what is said meanwhile counts as its own talk.
+    pub(super) fn run_fed(
+        self,
+        feed: impl FnOnce(&mut ChildStdin, &Sender<Piece>) -> io::Result<()> + Send + 'static,
+    ) -> anyhow::Result<Output> {
+        let mut child = self.start()?;
+        let (sender, pieces) = channel();
+        listen(&mut child, &sender);
         if let Some(mut stdin) = child.stdin.take() {
-            let input = self.input.clone();
             // A child that ends early closes the pipe: its own message tells why.
-            std::thread::spawn(move || stdin.write_all(&input).ok());
+            std::thread::spawn(move || feed(&mut stdin, &sender).ok());
         }
         let mut output = Output::default();
         let gathered = self.gather(&pieces, &mut output);
         if let Err(failure) = gathered {
-            self.kill(&mut child);
+            kill(&mut child, self.terminal);
             return Err(failure.into());
         }
         output.success = child.wait().context("waiting for git")?.success();
@@ -150,24 +167,24 @@ impl Call<'_> {
             }
         }
     }
+}
 
-    fn kill(&self, child: &mut Child) {
-        #[cfg(unix)]
-        if !self.terminal {
-            let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
-            if let Some(group) = group {
-                // It may have ended by itself meanwhile.
-                rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
-            }
+/// Ends a child, and where it has a process group of its own what it started, too.
+pub(super) fn kill(child: &mut Child, terminal: bool) {
+    #[cfg(unix)]
+    if !terminal {
+        let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        if let Some(group) = group {
+            // It may have ended by itself meanwhile.
+            rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
         }
-        child.kill().ok();
-        child.wait().ok();
     }
+    child.kill().ok();
+    child.wait().ok();
 }
 
 /// Reads both outputs in threads, for a pipe that nobody reads blocks the child.
-fn listen(child: &mut Child) -> Receiver<Piece> {
-    let (sender, receiver) = channel();
+fn listen(child: &mut Child, sender: &Sender<Piece>) {
     let forward = |mut pipe: Box<dyn Read + Send>, wrap: fn(Vec<u8>) -> Piece| {
         let sender = sender.clone();
         std::thread::spawn(move || {
@@ -185,7 +202,6 @@ fn listen(child: &mut Child) -> Receiver<Piece> {
     if let Some(pipe) = child.stderr.take() {
         forward(Box::new(pipe), Piece::Talk);
     }
-    receiver
 }
 
 #[cfg(all(test, unix))]

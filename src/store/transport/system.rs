@@ -8,13 +8,16 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
 
 use crate::error::{Code, Failure};
+use crate::model::address::Address;
 use crate::model::digest::ObjectId;
 
+use super::line::{End, Line};
 use super::process::{Call, Output};
 use super::{FULL_MARK, History, INCOMING, Job, Transport, Wanted, wording};
 
@@ -41,10 +44,15 @@ const SETTINGS: [&str; 13] = [
     "fetch.bundleURI=",
 ];
 
+/// The mark of a repository whose server speaks no version of the protocol in which a line can be kept.
+const LINELESS_MARK: &str = "forum-lineless";
+
 /// A git of 2.36 or newer.
 #[derive(Debug, Clone)]
 pub struct Git {
     program: PathBuf,
+    /// The line to the server that was asked last.
+    line: Arc<Mutex<Option<(Address, Line)>>>,
 }
 
 impl Git {
@@ -67,7 +75,7 @@ impl Git {
         let output = call.run().map_err(|_| wrong("does not run"))?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         match version_of(&said) {
-            Some(version) if version >= OLDEST => Ok(Self { program: program.to_owned() }),
+            Some(version) if version >= OLDEST => Ok(Self { program: program.to_owned(), line: Arc::default() }),
             Some((major, minor)) => Err(wrong(&format!("is version {major}.{minor}"))),
             None => Err(wrong("does not say its version")),
         }
@@ -95,7 +103,8 @@ impl Git {
     /// # Errors
     /// [`Code::Unreachable`] where the server falls silent.
     pub fn run<A: Into<OsString>>(&self, job: &Job<'_>, arguments: impl IntoIterator<Item = A>, input: Vec<u8>) -> anyhow::Result<Output> {
-        self.call(job, arguments.into_iter().map(Into::into).collect(), input, false)
+        let call = Call { input, ..self.call(job, arguments) };
+        call.run().with_context(|| format!("asking {}", job.address))
     }
 
     /// As [`Git::run`]; what the repository lacks git brings from the job's address when it comes upon it.
@@ -103,10 +112,11 @@ impl Git {
     /// # Errors
     /// As [`Git::run`].
     pub fn run_lazily(&self, job: &Job<'_>, arguments: Vec<OsString>) -> anyhow::Result<Output> {
-        self.call(job, arguments, Vec::new(), true)
+        let call = Call { lazily: true, ..self.call(job, arguments) };
+        call.run().with_context(|| format!("asking {}", job.address))
     }
 
-    fn call(&self, job: &Job<'_>, arguments: Vec<OsString>, input: Vec<u8>, lazily: bool) -> anyhow::Result<Output> {
+    fn call<'a, A: Into<OsString>>(&'a self, job: &Job<'a>, arguments: impl IntoIterator<Item = A>) -> Call<'a> {
         let mut all: Vec<OsString> = Vec::new();
         let seconds = job.timeout.as_secs().max(1);
         let own = [format!("remote.forum.url={}", job.address), "http.lowSpeedLimit=1".to_owned(), format!("http.lowSpeedTime={seconds}")];
@@ -115,18 +125,17 @@ impl Git {
         }
         all.push("--git-dir".into());
         all.push(job.repository.into());
-        all.extend(arguments);
-        let call = Call {
+        all.extend(arguments.into_iter().map(Into::into));
+        Call {
             program: &self.program,
             directory: job.repository,
             arguments: all,
-            input,
+            input: Vec::new(),
             timeout: job.timeout,
             terminal: job.terminal,
-            lazily,
+            lazily: false,
             progress: job.progress,
-        };
-        call.run().with_context(|| format!("asking {}", job.address))
+        }
     }
 
     /// What a failed run means.
@@ -159,6 +168,46 @@ impl Git {
         }
         self.run(job, arguments, input.into_bytes())
     }
+
+    /// The line to the job's server, where it is not known that there can be none: the one that was kept, or a new one.
+    fn line(&self, job: &Job<'_>) -> anyhow::Result<Option<Line>> {
+        let Some(scheme @ ("http" | "https")) = job.address.scheme() else { return Ok(None) };
+        if [FULL_MARK, LINELESS_MARK].iter().any(|mark| job.repository.join(mark).exists()) {
+            return Ok(None);
+        }
+        let kept = self.line.lock().ok().and_then(|mut kept| kept.take());
+        match kept.filter(|(address, _)| address == job.address) {
+            Some((_, line)) => Ok(Some(line)),
+            None => Ok(Line::over(self.call(job, [&format!("remote-{scheme}"), "forum"]).start()?, job.terminal)),
+        }
+    }
+
+    fn keep(&self, job: &Job<'_>, line: Line) {
+        if let Ok(mut kept) = self.line.lock() {
+            *kept = Some((job.address.clone(), line));
+        }
+    }
+
+    /// Brings files over a line that is kept for more; where that does not come about, `git fetch` has to be asked.
+    fn fetch_over_line(&self, job: &Job<'_>, ids: &[ObjectId]) -> anyhow::Result<bool> {
+        let Some(mut line) = self.line(job)? else { return Ok(false) };
+        let Some(question) = line.question(ids) else { return Ok(false) };
+        let output = self.call(job, ["index-pack", "--stdin", "-v", "--promisor"]).run_fed(question)?;
+        match line.end() {
+            End::Answered if output.success => {
+                self.keep(job, line);
+                return Ok(true);
+            }
+            End::OtherVersion => fs::write(job.repository.join(LINELESS_MARK), "").context("marking the cache repository")?,
+            End::Answered | End::Broken => {
+                let said = line.close();
+                if wording::is_silence(&said) {
+                    return Err(wording::failure(&said, job.address).into());
+                }
+            }
+        }
+        Ok(false)
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -184,6 +233,10 @@ impl Transport for Git {
             History::Everything => &["--refetch", "--no-filter"],
         };
         let whole = history == History::Everything || full;
+        // Files will be asked for, too: meanwhile the server is greeted for that. A person would be asked twice for a password.
+        if history == History::Newest && !job.terminal {
+            self.line(job)?.into_iter().for_each(|line| self.keep(job, line));
+        }
         let output = self.fetch(job, options, Wants::Main, whole)?;
         if !output.success {
             return Err(Self::failure(&output, job).into());
@@ -202,6 +255,9 @@ impl Transport for Git {
 
     fn fetch_objects(&self, job: &Job<'_>, ids: &[ObjectId], wanted: Wanted) -> anyhow::Result<Vec<String>> {
         if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        if wanted == Wanted::Blobs && self.fetch_over_line(job, ids)? {
             return Ok(Vec::new());
         }
         // A filter leaves out nothing that is asked for by name. With one, git takes what comes as promised, and does

@@ -77,6 +77,11 @@ pub(in super::super) fn failure(talk: &str, address: &Address) -> Failure {
     }
 }
 
+/// Whether git gave up a server that sent nothing.
+pub(super) fn is_silence(talk: &str) -> bool {
+    ["too slow", "timed out"].iter().any(|words| talk.contains(words))
+}
+
 /// The phase in git's progress that `talk` ends with: `Receiving objects`.
 pub(super) fn phase(talk: &str) -> Option<String> {
     let from = talk.len().saturating_sub(400);
