@@ -113,6 +113,15 @@ impl Command {
         }
     }
 
+    /// Whether `--format json` asks for what `--json` asks for.
+    const fn is_json(&self) -> bool {
+        match self {
+            Self::Check(args) => args.is_json(),
+            Self::Registry(command) => command.is_json(),
+            _ => false,
+        }
+    }
+
     /// `-C` makes a directory for `fetch` and `new` alone (details, "Paths and places").
     fn require_directory(&self, context: &Context) -> Result<()> {
         if context.directory.is_dir() || matches!(self, Self::Fetch(_) | Self::New(_)) {
@@ -221,7 +230,8 @@ impl Cli {
             settings.offline = Layered::new(true, Layer::Flags);
         }
         let directory = |dir: &Option<Layered<PathBuf>>| dir.as_ref().map(|dir| dir.value.clone());
-        let ui = Ui::new(self.json, talk, self.color.decide(settings.no_color));
+        let json = self.json || self.command.is_json();
+        let ui = Ui::new(json, talk, self.color.decide(settings.no_color));
         let context = Context {
             started_in: started_in.to_path_buf(),
             directory: self.work_in.map_or_else(|| started_in.to_path_buf(), |dir| started_in.join(dir)),
@@ -235,7 +245,7 @@ impl Cli {
                 offline_by,
                 timeout: Duration::from_secs(settings.timeout.value),
                 engine: EngineChoice::of(&settings.git.value),
-                terminal: std::io::stdin().is_terminal() && !self.json,
+                terminal: std::io::stdin().is_terminal() && !json,
                 running: Context::version(),
                 accept_rewrite: false,
                 progress: Progress::new(ui.progress()),

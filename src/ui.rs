@@ -214,12 +214,6 @@ impl Ui {
         true
     }
 
-    /// Ends a command well, with JSON also where `--json` is not given.
-    pub fn report_as_json(&self, command: &str, report: &impl Report) {
-        self.end_progress();
-        self.print_report(command, report);
-    }
-
     /// Ends a command with its failure.
     pub fn fail(&self, command: Option<&str>, failure: &Failure) {
         self.end_progress();

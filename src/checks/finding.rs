@@ -36,7 +36,7 @@ pub struct Finding {
     pub rule: &'static str,
     /// How grave it is: that of the rule, or less where there is a reason to.
     pub severity: Severity,
-    /// The file; `null` where the finding is about none.
+    /// The file; what is about a component as a whole stands at its manifest, what is about a registry at its file.
     pub path: Option<String>,
     /// Counted from 1.
     pub line: Option<u32>,
@@ -110,7 +110,7 @@ pub fn line_of(bytes: &[u8], offset: usize) -> u32 {
 /// The answer of all checks.
 #[derive(Debug, Clone, Default)]
 pub struct Checked {
-    /// By path and line; what is about no file comes first.
+    /// By path and line.
     pub findings: Vec<Finding>,
     /// The manifest, where it can be used.
     pub manifest: Option<Manifest>,

@@ -30,6 +30,12 @@ pub fn fix(bytes: &[u8]) -> Option<Fixed> {
     (!done.is_empty()).then_some(Fixed { bytes: out, done })
 }
 
+/// The places that [`fix`] would mend.
+pub(super) fn places(text: &str) -> Vec<String> {
+    let document = Document::parse(text.as_bytes());
+    document.map(|document| modifiers(&document).into_iter().map(|(_, place)| place).collect()).unwrap_or_default()
+}
+
 /// `Modifier` of a Frends export, where it is not empty yet. An import needs the key, so it stays.
 fn modifiers(document: &Document) -> Vec<(NodeId, String)> {
     let root = document.root();

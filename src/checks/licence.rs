@@ -29,11 +29,14 @@ pub(super) fn check(candidate: &Candidate<'_>, source: &Source<'_>, findings: &m
     }
     let left = candidate.files.iter().filter(|file| is_licence_text(file.path.as_str()) && is_placeholder(&file.bytes));
     findings.extend(left.map(|file| {
-        Finding::new(id::LICENCE_TEXT, "the text of the licence is not there, only the lines that it replaces").at(file.path.as_str())
+        Finding::new(id::LICENCE_TEXT, "the text of the licence is not there, only the lines that it replaces")
+            .at(file.path.as_str())
+            .help(format!("put the text of {shown} in their place, as https://spdx.org/licenses/ has it"))
     }));
     if !candidate.files.iter().any(|file| is_licence_text(file.path.as_str())) {
+        let why = candidate.why_missing(is_licence_text);
         findings.push(
-            Finding::new(id::LICENCE_TEXT, "the text of the licence is not there")
+            Finding::new(id::LICENCE_TEXT, format!("the text of the licence is not there{why}"))
                 .at(MANIFEST_FILE)
                 .line(source.line("component", "license")),
         );

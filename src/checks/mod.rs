@@ -30,7 +30,7 @@ pub use self::readme::PROMPTS;
 pub use self::rules::Rule;
 use crate::model::content::ContentFile;
 use crate::model::id::Name;
-use crate::model::manifest::Manifest;
+use crate::model::manifest::{MANIFEST_FILE, Manifest};
 use crate::model::registry_file::RegistryFile;
 use crate::model::registry_state::Obstacle;
 
@@ -41,6 +41,8 @@ pub struct Candidate<'a> {
     pub files: &'a [ContentFile],
     /// What lies there and cannot be published.
     pub obstacles: &'a [Obstacle],
+    /// What lies there and would not be published, with the reason: git ignores it, for instance.
+    pub hidden: &'a [(String, &'static str)],
     /// Where the component lies, for the paths in findings: `integrations/pupil-sync`, or nothing.
     pub place: &'a str,
     /// The registry that it would go to.
@@ -58,6 +60,14 @@ pub struct Previous {
     pub version: Version,
     /// Its manifest.
     pub manifest: Manifest,
+}
+
+impl Candidate<'_> {
+    /// Why a file is not there: it may lie there for everybody to see, and be left out.
+    fn why_missing(&self, is: impl Fn(&str) -> bool) -> String {
+        let hidden = self.hidden.iter().find(|(path, _)| is(path));
+        hidden.map(|(path, why)| format!(": {path} lies here, but {why}")).unwrap_or_default()
+    }
 }
 
 /// All rules, in the order in which people meet them.
@@ -87,8 +97,10 @@ pub fn check(candidate: &Candidate<'_>) -> Checked {
     if let Some(source) = &source {
         waivers::apply(source, &mut findings);
     }
+    // What is about the component as a whole stands at its manifest: hosts show no finding without a file.
     for finding in &mut findings {
-        finding.path = finding.path.take().map(|path| placed(candidate.place, path));
+        let path = finding.path.take().unwrap_or_else(|| MANIFEST_FILE.to_owned());
+        finding.path = Some(placed(candidate.place, path));
     }
     Checked::of(findings, source.and_then(|source| source.manifest))
 }

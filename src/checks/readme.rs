@@ -64,7 +64,8 @@ pub(super) fn check(candidate: &Candidate<'_>, findings: &mut Vec<Finding>) {
     let rank = |path: &str| names.iter().position(|name| *name == path.to_lowercase());
     let Some(readme) = candidate.files.iter().filter(|file| rank(file.path.as_str()).is_some()).min_by_key(|file| rank(file.path.as_str()))
     else {
-        findings.push(Finding::new(id::README, "there is no README.md"));
+        let why = candidate.why_missing(|path| rank(path).is_some());
+        findings.push(Finding::new(id::README, format!("there is no README.md{why}")).at("README.md"));
         return;
     };
     let text = String::from_utf8_lossy(&readme.bytes);

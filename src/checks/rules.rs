@@ -304,7 +304,7 @@ const RULES: &[Rule] = &[
         what: "No text holds the e-mail address of a person: contacts are roles.",
         why: "It is personal data that nobody needs to use the component, people change their work, and addresses in public repositories are harvested.",
         source: "Law: GDPR, articles 4(1) and 5(1)(c).",
-        mend: "replace it by the address of a role, integration@kommun.example for instance, or take it out (`forum check --fix` empties `Modifier` of Frends exports)",
+        mend: "replace it by the address of a role, integration@kommun.example for instance, or take it out",
         waivable: true,
     },
     Rule {
@@ -355,7 +355,7 @@ const RULES: &[Rule] = &[
     Rule {
         id: id::VERSION_STEP,
         severity: Severity::Warning,
-        what: "The version rises as much as the change asks for. Major: a variable is gone, is new without a default, takes other answers, or a dependency moved to a new major version. Minor: a variable with a default or a dependency is new. Below 1.0 the minor counts as the major.",
+        what: "The version rises as much as the change asks for. Major: a variable is gone, is new without a default, takes other answers, or a dependency moved to a new major version. Minor: a variable with a default or a dependency is new. Below 1.0 the minor counts as the major. A version lower than the newest is pointed out. A version that the registry has already with other content, or had and removed, is an error, which cannot be waived.",
         why: "Receivers with `^1.2` in their `forum.toml` get what rises less by itself, and trust that it fits what they have adapted.",
         source: "Format: Semantic Versioning 2.0.0 (https://semver.org), 4, 7 and 8.",
         mend: "publish it as the version that is named; `renamed-from` keeps a variable that only has another name",

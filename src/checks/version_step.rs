@@ -21,8 +21,8 @@ enum Step {
 /// Compares with the version before, where this one follows it.
 pub(super) fn check(candidate: &Candidate<'_>, source: &Source<'_>, findings: &mut Vec<Finding>) {
     let (Some(previous), Some(manifest), Some(version)) = (candidate.previous, &source.manifest, source.version()) else { return };
-    // A fix to an older line follows another version than the newest.
     if version <= previous.version {
+        findings.extend(back(previous, &version, source));
         return;
     }
     let asked = reasons(previous, manifest).into_iter().max_by_key(|(step, _)| *step);
@@ -37,6 +37,18 @@ pub(super) fn check(candidate: &Candidate<'_>, source: &Source<'_>, findings: &m
     findings.push(
         source.finding(id::VERSION_STEP, "component", "version", message).help(format!("publish it as {}", next(&previous.version, part))),
     );
+}
+
+/// A fix to an older line follows another version than the newest: legitimate, and often a mistake.
+fn back(previous: &Previous, version: &Version, source: &Source<'_>) -> Option<Finding> {
+    version.cmp_precedence(&previous.version).is_lt().then(|| {
+        let message = format!(
+            "{version} is lower than {}, which is published: only who asks for that older line gets it, and who reads the registry as a plain folder gets it in place of {0}",
+            previous.version
+        );
+        let help = format!("publish it as {} or higher; a fix to an older line is fine", next(&previous.version, "patch"));
+        source.finding(id::VERSION_STEP, "component", "version", message).help(help)
+    })
 }
 
 /// What changed for a receiver, each with the step that it asks for.
@@ -99,7 +111,11 @@ fn taken(from: &Version, to: &Version) -> Step {
 }
 
 fn next(version: &Version, part: &str) -> Version {
-    if part == "major" { Version::new(version.major + 1, 0, 0) } else { Version::new(version.major, version.minor + 1, 0) }
+    match part {
+        "major" => Version::new(version.major + 1, 0, 0),
+        "minor" => Version::new(version.major, version.minor + 1, 0),
+        _ => Version::new(version.major, version.minor, version.patch + 1),
+    }
 }
 
 #[cfg(test)]
@@ -117,8 +133,15 @@ mod tests {
         let manifest_now = text(versions.1, now);
         let files = files(&[("component.toml", Some(manifest_now.as_bytes())), ("a.txt", Some(b"0"))]);
         let previous = Previous { version, manifest };
-        let checked =
-            check(&Candidate { files: &files, obstacles: &[], place: "", registry: None, owner: None, previous: Some(&previous) });
+        let checked = check(&Candidate {
+            files: &files,
+            obstacles: &[],
+            hidden: &[],
+            place: "",
+            registry: None,
+            owner: None,
+            previous: Some(&previous),
+        });
         let found = checked.findings.into_iter().find(|finding| finding.rule == id::VERSION_STEP);
         found.map(|finding| (finding.message, finding.help))
     }
@@ -164,6 +187,12 @@ mod tests {
         ] {
             assert_eq!(said(("1.2.3", "1.2.4"), before, now), None, "{now}");
         }
-        assert_eq!(said(("1.2.3", "1.1.9"), A, ""), None, "a fix to an older line");
+    }
+
+    #[test]
+    fn a_version_that_goes_back_is_pointed_out() {
+        let (message, help) = said(("1.2.3", "1.1.9"), A, "").expect("said");
+        assert!(message.contains("lower than 1.2.3") && message.contains("plain folder") && help.contains("1.2.4"), "{message} {help}");
+        assert_eq!(said(("1.2.3", "1.2.3"), A, ""), None);
     }
 }

@@ -77,7 +77,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
         let change = change(context, registry, args, &id, &by, &lock)?;
         version = Some(change.version.clone());
         let path: RelPath = format!("adoptions/{id}/{by}.toml").parse()?;
-        let (known, new) = publisher(registry, &file, &by)?;
+        let (known, new) = publisher(context, registry, &file, &by)?;
         let author = author(context, &context.directory, &file, &known)?;
         let old = registry.file_bytes(&path)?;
         let waits = waiting(context, &way, registry, (&branch, &path), &author)?;
@@ -105,8 +105,8 @@ fn waiting(
     (branch, path): (&str, &RelPath),
     author: &Author,
 ) -> Result<Option<Vec<u8>>> {
-    match Waiting::find(context, way, registry, branch)? {
-        Some(waiting) if waiting.is_ours(author)? && waiting.fits(registry, path)? => waiting.file(path),
+    match Waiting::find(context, way, registry, branch, Some(author))? {
+        Some(waiting) if waiting.lineage.stranger.is_none() && waiting.fits(registry, path)? => waiting.file(path),
         _ => Ok(None),
     }
 }

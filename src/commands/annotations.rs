@@ -72,6 +72,9 @@ pub(super) fn github(findings: &[Finding]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checks::{Candidate, check};
+    use crate::model::content::ContentFile;
+    use crate::model::digest::FileMode;
 
     fn finding() -> Finding {
         let place = Finding::new("path", "is bad, 100%\nreally").at("a b/\u{e5}:x,y.json");
@@ -80,7 +83,7 @@ mod tests {
 
     #[test]
     fn sarif_has_what_its_schema_requires() {
-        let text = sarif(&[finding(), Finding::new("path", "is about no file")]);
+        let text = sarif(&[finding(), Finding::new("path", "is bad").at("b.json")]);
         let document: Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(document["version"], "2.1.0");
         let run = &document["runs"][0];
@@ -92,6 +95,22 @@ mod tests {
         let place = &run["results"][0]["locations"][0]["physicalLocation"];
         assert_eq!(place["artifactLocation"]["uri"], "a%20b/%C3%A5%3Ax%2Cy.json");
         assert_eq!(place["region"]["startLine"], 3);
+    }
+
+    #[test]
+    fn every_result_has_a_location() {
+        let file =
+            |path: &str| ContentFile { path: path.parse().expect("a path"), mode: FileMode::Regular, bytes: b"19500312-1270".to_vec() };
+        let many: Vec<_> = (0..2001).map(|number| file(&format!("{number}.txt"))).collect();
+        for files in [&[file("component.toml")][..], &[file("19500312-1270.txt"), file("a.txt")], &many] {
+            let candidate = Candidate { files, obstacles: &[], hidden: &[], place: "sync", registry: None, owner: None, previous: None };
+            let document: Value = serde_json::from_str(&sarif(&check(&candidate).findings)).expect("JSON");
+            let results = document["runs"][0]["results"].as_array().expect("results");
+            for result in results {
+                assert!(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].is_string(), "{result}");
+            }
+            assert!(results.len() >= 2, "{results:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The component in a directory as it would be published, held against all rules: for `check` and `publish` alike.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -15,6 +16,7 @@ use crate::model::globs::Globs;
 use crate::model::id::ComponentId;
 use crate::model::index::Source;
 use crate::model::manifest::{MANIFEST_FILE, Manifest};
+use crate::model::path::RelPath;
 use crate::model::registry_state::Obstacle;
 use crate::model::resolve::Catalog as _;
 use crate::model::workspace_file::WorkspaceFile;
@@ -33,9 +35,34 @@ pub(super) struct Taken {
     pub(super) file: WorkspaceFile,
     pub(super) files: Vec<ContentFile>,
     pub(super) obstacles: Vec<Obstacle>,
+    /// What lies there and is not taken, where somebody might look for it.
+    pub(super) hidden: Vec<(String, &'static str)>,
     pub(super) uncommitted: Vec<(String, &'static str)>,
     pub(super) source: Option<Source>,
     pub(super) source_note: Option<String>,
+}
+
+/// No more entries of a directory than this are held against what is taken.
+const MOST_LOOKED_AT: usize = 1000;
+
+/// What a manifest says of the files that variables go into.
+#[derive(Deserialize)]
+struct Naming {
+    #[serde(default)]
+    variables: BTreeMap<String, Places>,
+}
+
+#[derive(Deserialize)]
+struct Places {
+    #[serde(default)]
+    replace: Vec<Named>,
+    #[serde(default)]
+    bind: Vec<Named>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    file: String,
 }
 
 #[derive(Deserialize)]
@@ -70,7 +97,9 @@ pub(super) fn take(context: &Context, directory: Option<&Path>) -> Result<Taken>
         excluded(files)
     })?;
     let place = relative(&context.started_in.canonicalize().unwrap_or_default(), &directory);
+    let hidden = hidden(&directory, &snapshot.files)?;
     Ok(Taken {
+        hidden,
         place: if place == "." { String::new() } else { place },
         files: snapshot.files,
         obstacles: snapshot.obstacles,
@@ -88,8 +117,31 @@ fn refuse_ignored(given: &Path, files: &[ContentFile], obstacles: &[Obstacle]) -
     if bytes_of(files, MANIFEST_FILE).is_some() || obstacles.iter().any(|one| one.path == MANIFEST_FILE) {
         return Ok(());
     }
-    let message = format!("git ignores {}, so there is no component to publish", given.join(MANIFEST_FILE).display());
-    Err(Failure::new(Code::NotFound, message).hint("take it out of .gitignore: git check-ignore -v names the line").into())
+    let manifest = given.join(MANIFEST_FILE);
+    let message = format!("git ignores {}, so there is no component to publish", manifest.display());
+    let hint = format!("take it out of .gitignore; git check-ignore -v {} names the line", manifest.display());
+    Err(Failure::new(Code::NotFound, message).hint(hint).into())
+}
+
+/// What lies at the top, or is named by a variable, and is not among the files.
+fn hidden(directory: &Path, files: &[ContentFile]) -> Result<Vec<(String, &'static str)>> {
+    let excluded = excluded(files)?;
+    let mut names: BTreeSet<String> = named_files(files);
+    for entry in directory.read_dir().with_context(|| format!("reading {}", directory.display()))?.take(MOST_LOOKED_AT) {
+        names.extend(entry.ok().and_then(|entry| entry.file_name().into_string().ok()));
+    }
+    let taken: BTreeSet<_> = files.iter().map(|file| file.path.as_str()).collect();
+    let lies_here = |name: &String| !taken.contains(name.as_str()) && name.parse::<RelPath>().is_ok() && directory.join(name).is_file();
+    let why = |name: &str| if excluded.fit(name) { "`[files] exclude` leaves it out" } else { "git ignores it" };
+    Ok(names.into_iter().filter(lies_here).map(|name| (name.clone(), why(&name))).collect())
+}
+
+/// The files that variables go into.
+fn named_files(files: &[ContentFile]) -> BTreeSet<String> {
+    let manifest = bytes_of(files, MANIFEST_FILE).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    let read: Option<Naming> = manifest.and_then(|text| toml::from_str(text).ok());
+    let variables = read.map(|read| read.variables).unwrap_or_default();
+    variables.into_values().flat_map(|variable| variable.replace.into_iter().chain(variable.bind)).map(|place| place.file).collect()
 }
 
 /// What the manifest leaves out. One that cannot be read leaves nothing out, and is a finding.
@@ -117,6 +169,7 @@ impl Taken {
         Ok(check(&Candidate {
             files: &self.files,
             obstacles: &self.obstacles,
+            hidden: &self.hidden,
             place: &self.place,
             registry: registry.map(|registry| &registry.file),
             owner: owner(context, &self.file).as_ref(),

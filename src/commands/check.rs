@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::ValueEnum;
+use serde::Serialize;
 
 use super::candidate;
 use super::findings::FindingsReport;
@@ -13,10 +14,12 @@ use crate::checks::rules::id;
 use crate::checks::{Checked, Finding, Severity, fix};
 use crate::context::Context;
 use crate::error::{Code, Failure};
+use crate::model::id::Name;
 use crate::store::fs::atomic::write_atomic;
 use crate::store::fs::dir::Readers;
 use crate::store::fs::read_small;
 use crate::store::registry::{Registry, Visit};
+use crate::ui;
 
 /// The largest file that is mended, in bytes.
 const MOST_MENDED: u64 = 64 << 20;
@@ -40,6 +43,13 @@ pub struct Args {
     /// Mend in place what is safe to mend, and say what that was: an employee's name in `Modifier` of an export
     #[arg(long)]
     fix: bool,
+}
+
+impl Args {
+    /// Whether everything that is said is one JSON object, an error too.
+    pub(crate) const fn is_json(&self) -> bool {
+        matches!(self.format, Format::Json)
+    }
 }
 
 /// How findings are written.
@@ -69,9 +79,25 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     if let Some(registry) = &registry {
         checked = with_refusal(context, &taken, registry, checked);
     }
-    let report = FindingsReport::from(checked);
-    answer(context, "check", &report, args.format);
-    Ok(if report.errors > 0 { Outcome::No } else { Outcome::Done })
+    let report = Report { registry: registry.map(|registry| registry.file.name), findings: checked.into() };
+    let outcome = if report.findings.errors > 0 { Outcome::No } else { Outcome::Done };
+    answer(context, "check", (&report, &report.findings.findings), args.format);
+    Ok(outcome)
+}
+
+/// The answer. Without a registry its rules were not asked, and a job has to be able to tell.
+#[derive(Serialize)]
+struct Report {
+    /// The registry whose rules count.
+    registry: Option<Name>,
+    #[serde(flatten)]
+    findings: FindingsReport,
+}
+
+impl ui::Report for Report {
+    fn text(&self) -> String {
+        self.findings.text()
+    }
 }
 
 /// Adds as a finding what `forum publish` would refuse this version for, by what the registry holds.
@@ -108,13 +134,12 @@ fn mend(context: &Context, taken: &candidate::Taken) -> Result<bool> {
 }
 
 /// Writes findings in a format. `text` and `json` are the two renderings that every report has.
-pub(super) fn answer(context: &Context, command: &str, report: &FindingsReport, format: Format) {
+pub(super) fn answer(context: &Context, command: &str, (report, findings): (&impl ui::Report, &[Finding]), format: Format) {
     match format {
-        Format::Json => context.ui.report_as_json(command, report),
-        Format::Text => context.ui.report(command, report),
+        Format::Text | Format::Json => context.ui.report(command, report),
         _ if context.ui.json => context.ui.report(command, report),
-        Format::Sarif => context.ui.print_help(&annotations::sarif(&report.findings)),
-        Format::Github => context.ui.print_help(&annotations::github(&report.findings)),
+        Format::Sarif => context.ui.print_help(&annotations::sarif(findings)),
+        Format::Github => context.ui.print_help(&annotations::github(findings)),
     }
 }
 
@@ -125,9 +150,7 @@ fn registry(context: &Context, taken: &candidate::Taken) -> Result<Option<Regist
         Ok(address) => address,
         Err(error) if context.registry.is_some() => return Err(error),
         Err(error) => {
-            if !places.known()?.is_empty() {
-                context.ui.say(&format!("note: a registry's own rules are left out: {}", Failure::of(&error)));
-            }
+            context.ui.say(&format!("note: a registry's own rules are left out: {}", Failure::of(&error)));
             return Ok(None);
         }
     };

@@ -13,6 +13,7 @@ use super::findings::{FindingsReport, stopped};
 use super::own_name::unknown_owner;
 use super::places::Places;
 use super::rehearsal;
+use super::waiting;
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::fail;
@@ -23,6 +24,7 @@ use crate::model::workspace_file::WorkspaceFile;
 use crate::store::contribution::{Author, Change, Draft, MAIN, Push, Pushed, Seen, Upstream, git};
 use crate::store::memory::Contribution;
 use crate::store::registry::{Registry, Visit};
+use crate::store::settings::Layer;
 use crate::store::transport::system::Git;
 use crate::store::workspace::root_of;
 use crate::ui::Report;
@@ -36,21 +38,30 @@ pub(super) struct Way {
     pub(super) registry: Address,
     /// A fork that the branch goes to instead.
     pub(super) fork: Option<Address>,
-    /// What is done with the commit.
+    /// What becomes of the commit.
     pub(super) mode: Mode,
+    /// Whether it leaves this machine.
+    pub(super) effect: Effect,
 }
 
 impl Way {
     /// From a workspace to the registry that flags or settings name, or that is the only one known.
-    pub(super) fn new(context: &Context, root: &Path, file: &WorkspaceFile, fork: Option<&str>, mode: Mode) -> Result<Self> {
+    pub(super) fn new(
+        context: &Context,
+        root: &Path,
+        file: &WorkspaceFile,
+        fork: Option<&str>,
+        (mode, effect): (Mode, Effect),
+    ) -> Result<Self> {
         let registry = Places::writing(context, root, file).destination()?;
         let fork = fork.map(Address::parse).transpose()?.map(|fork| fork.relative_to(&context.started_in));
-        Ok(Self { registry, fork, mode })
+        Ok(Self { registry, fork, mode, effect })
     }
 
     /// The registry as it is now, ready to be contributed to.
     pub(super) fn open(&self, context: &Context, components: Vec<IdOrName>) -> Result<Registry> {
-        Registry::open_to_write(&self.registry, &context.store, &Visit { newest: true, components })
+        let visit = Visit { newest: true, components };
+        Registry::open_to_write(&self.registry, &context.store, &visit).map_err(|error| fitting(context, error))
     }
 
     /// Where the branch goes.
@@ -59,15 +70,29 @@ impl Way {
     }
 }
 
-/// What is done with the commit.
+/// What becomes of the commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     /// It becomes a branch.
     Branch,
     /// It becomes `main`.
     Direct,
-    /// Nothing leaves this machine.
-    DryRun,
+}
+
+/// Whether anything leaves this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// The commit is pushed.
+    Push,
+    /// Everything but that is done.
+    Rehearsal,
+}
+
+impl Effect {
+    /// What `--dry-run` asks for.
+    pub(super) const fn of(dry_run: bool) -> Self {
+        if dry_run { Self::Rehearsal } else { Self::Push }
+    }
 }
 
 /// Where the branch of a record or a notice goes: flags that such commands share.
@@ -86,8 +111,8 @@ pub(super) struct Destination {
 
 impl Destination {
     pub(super) fn way(&self, context: &Context, file: &WorkspaceFile) -> Result<Way> {
-        let mode = if self.dry_run { Mode::DryRun } else { Mode::Branch };
-        Way::new(context, &root_of(&context.directory), file, self.fork.as_deref(), mode)
+        let how = (Mode::Branch, Effect::of(self.dry_run));
+        Way::new(context, &root_of(&context.directory), file, self.fork.as_deref(), how)
     }
 
     /// Says what has become of `what`.
@@ -110,6 +135,7 @@ impl Destination {
             ui.say(&format!("nothing was pushed (--dry-run); {what} would go to {} as {branch}", sent.remote));
         } else {
             ui.say(&format!("{what} waits in {} on the branch {branch}", sent.remote));
+            ui.say(what_is_next(&sent));
         }
         if let Some(link) = sent.link.as_ref().filter(|_| self.open && sent.pushed) {
             ui.open(link);
@@ -119,12 +145,32 @@ impl Destination {
     }
 }
 
+/// A branch alone publishes nothing.
+pub(super) const fn what_is_next(sent: &Sent) -> &'static str {
+    if sent.link.is_some() { "open its pull request:" } else { "open a pull request of that branch onto main" }
+}
+
+/// What helps with a failure here: --offline does not, and the registry that was named is to be named again.
+fn fitting(context: &Context, error: anyhow::Error) -> anyhow::Error {
+    let mut failure = Failure::of(&error);
+    if !matches!(failure.code, Code::Unreachable | Code::Rewritten) {
+        return error;
+    }
+    failure.hints.retain(|hint| !hint.starts_with("--offline"));
+    if let Some(typed) = &context.registry {
+        for hint in &mut failure.hints {
+            *hint = hint.replace("refresh --accept-rewrite", &format!("refresh --registry {typed} --accept-rewrite"));
+        }
+    }
+    failure.into()
+}
+
 /// The full id of what a person typed; only a short name needs the registry for that.
 pub(super) fn full_id(context: &Context, way: &Way, typed: &IdOrName) -> Result<ComponentId> {
     match typed {
         IdOrName::Id(id) => Ok(id.clone()),
         IdOrName::Short(_) => {
-            refuse_offline(context)?;
+            refuse_offline(context, "contributing")?;
             way.open(context, Vec::new())?.find(typed, &|id| format!("forum show {id}"))
         }
     }
@@ -136,9 +182,16 @@ pub(super) fn require_owner(context: &Context, file: &WorkspaceFile) -> Result<N
 }
 
 /// A contribution that cannot ask the network is none.
-fn refuse_offline(context: &Context) -> Result<()> {
-    if context.store.offline {
-        fail!(Code::Offline, "contributing asks the network, which --offline forbids");
+pub(super) fn refuse_offline(context: &Context, doing: &str) -> Result<()> {
+    let offline = &context.settings.offline;
+    let typed = match offline.layer {
+        Layer::Flags if context.locked => "--frozen",
+        Layer::Flags => "--offline",
+        Layer::Environment => "FORUM_OFFLINE",
+        _ => "`offline` of the settings",
+    };
+    if offline.value {
+        fail!(Code::Offline, "{doing} asks the network, which {typed} forbids");
     }
     Ok(())
 }
@@ -227,14 +280,15 @@ pub(super) fn contribute(
     branch: &str,
     decide: &mut dyn FnMut(&Registry, Timestamp) -> Result<Decision>,
 ) -> Result<Ended> {
-    refuse_offline(context)?;
+    refuse_offline(context, "contributing")?;
     let git = git(&context.store)?;
     let reference = if way.mode == Mode::Direct { MAIN.to_owned() } else { format!("refs/heads/{branch}") };
     let mut taken = None;
     for number in 0..MOST_ATTEMPTS {
         let registry = way.open(context, vec![IdOrName::Id(id.clone())])?;
         registry.take_notes().iter().for_each(|note| context.ui.say(note));
-        match attempt(context, way, &registry, &git, (branch, &reference, number == 0), decide)? {
+        let tried = attempt(context, way, &registry, &git, (branch, &reference, number == 0), decide);
+        match tried.map_err(|error| fitting(context, error))? {
             // Pushed a moment ago, and on main by now: somebody merged it at once.
             Attempt::Sent(sent) if sent.already && taken.is_some() => {
                 return Ok(Ended::Sent(Sent { commit: taken, pushed: true, already: false, ..sent }));
@@ -275,7 +329,7 @@ fn attempt(
     let remote = way.remote();
     // The same content on the same main is the same commit, and needs no push.
     let known = registry.contribution(branch)?;
-    let hopeful = first && known.is_none() && way.fork.is_none();
+    let hopeful = first && known.is_none() && way.fork.is_none() && way.effect == Effect::Push;
     let known = known.filter(|known| known.main == main);
     let at = known.as_ref().map_or(context.settings.now, |known| known.at);
     let (mut proposal, mut commit) = match propose(&upstream, registry, main, at, decide)? {
@@ -294,18 +348,18 @@ fn attempt(
     }
     let link = link(way, branch);
     let sent = |pushed, link| Attempt::Sent(Sent { commit: Some(commit.to_string()), remote: shown(remote), link, pushed, already: false });
-    if way.mode == Mode::DryRun {
-        return Ok(sent(false, link));
-    }
     let seen = if hopeful { Seen { main: Some(main), branch: None } } else { see(&upstream, way, remote, reference)? };
     if seen.main != Some(main) {
         return Ok(Attempt::Moved);
     }
-    if seen.branch == Some(commit) {
+    if seen.branch == Some(commit) && way.effect == Effect::Push {
         return Ok(sent(true, link.or(known.filter(|known| known.commit == commit).and_then(|known| known.link))));
     }
     if let Some(there) = seen.branch.filter(|_| way.mode == Mode::Branch) {
-        refuse_foreign(context, &upstream, registry, remote, (branch, there), (main, &proposal.author))?;
+        waiting::refuse_foreign((context, way), &upstream, registry, (branch, there, main), &proposal.author)?;
+    }
+    if way.effect == Effect::Rehearsal {
+        return Ok(sent(false, link));
     }
     registry.remember_contribution(branch, &made)?;
     if way.fork.is_some() {
@@ -378,27 +432,6 @@ fn confirm(upstream: &Upstream, way: &Way, remote: &Address, reference: &str, co
         return Err(Failure::new(Code::Denied, message).hint("tell the forum's maintainers").into());
     }
     Ok(seen.branch == Some(commit) && seen.main == Some(main))
-}
-
-/// A branch is replaced only where it is what forum put there for this owner. Where another machine did, a job of a CI for
-/// instance, that is said.
-fn refuse_foreign(
-    context: &Context,
-    upstream: &Upstream,
-    registry: &Registry,
-    remote: &Address,
-    (branch, there): (&str, git2::Oid),
-    (main, author): (git2::Oid, &Author),
-) -> Result<()> {
-    if registry.contribution(branch)?.is_some_and(|known| known.commit == there) {
-        return Ok(());
-    }
-    if upstream.is_ours(remote, &format!("refs/heads/{branch}"), there, main, author)? {
-        context.ui.say(&format!("note: the branch {branch} waits from another machine of yours, and is replaced; it was at {there}"));
-        return Ok(());
-    }
-    let message = format!("the branch {branch} is there already, with changes that are not from here");
-    Err(Failure::new(Code::Exists, message).hint("ask the forum's maintainers to merge or delete it first").into())
 }
 
 pub(super) fn link(way: &Way, branch: &str) -> Option<String> {

@@ -17,8 +17,21 @@ use crate::store::transport::local::Local;
 ///
 /// # Errors
 /// [`Code::MissingAnswers`] where the registry does not know the owner, and `forum.toml` does not tell enough.
-pub(super) fn publisher(registry: &Registry, file: &WorkspaceFile, owner: &Name) -> Result<(Publisher, Option<String>)> {
+pub(super) fn publisher(context: &Context, registry: &Registry, file: &WorkspaceFile, owner: &Name) -> Result<(Publisher, Option<String>)> {
     if let Some(known) = registry.publisher(owner)? {
+        let (ours, theirs) = (&file.publisher, &known);
+        let keys = [
+            (&ours.title, &theirs.title),
+            (&ours.kind, &theirs.kind),
+            (&ours.country, &theirs.country),
+            (&ours.contact, &theirs.contact),
+            (&ours.url, &theirs.url),
+        ];
+        if keys.iter().any(|(ours, theirs)| !ours.is_empty() && ours != theirs) {
+            let note = "note: [workspace.publisher] in forum.toml is not used, for the registry knows";
+            let how = "to change what it says, change that file in a contribution of its own";
+            context.ui.say(&format!("{note} {owner} by its publishers/{owner}.toml, which says otherwise; {how}"));
+        }
         return Ok((known, None));
     }
     let missing = file.publisher.missing();

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::Outcome;
 use super::candidate::{self, Taken};
-use super::contribute::{self, ContributionReport, Decision, Ended, Mode, Proposal, Sent, Way};
+use super::contribute::{self, ContributionReport, Decision, Effect, Ended, Mode, Proposal, Sent, Way};
 use super::contributor::{author, owner, publisher};
 use super::findings::{lines, stopped};
 use super::own_name::ask_owner;
@@ -17,7 +17,8 @@ use super::standing;
 use crate::checks::{Checked, manifest_of};
 use crate::context::Context;
 use crate::error::{Code, Failure};
-use crate::model::content::{bytes_of, checksum};
+use crate::model::content::{ContentFile, bytes_of, checksum};
+use crate::model::escape::escape_name;
 use crate::model::id::ComponentId;
 use crate::model::index::{Card, IndexFile, VersionRecord};
 use crate::model::index_document::IndexDocument;
@@ -26,6 +27,10 @@ use crate::model::resolve::{Catalog, resolve_needs};
 use crate::store::contribution::{Change, Piece};
 use crate::store::registry::{Registry, tree_id};
 use crate::store::workspace::read_lock;
+use crate::ui::{Talk, columns};
+
+/// How many files a rehearsal lists by itself.
+const MOST_LISTED: usize = 40;
 
 /// Publish a component: a branch in the forum, and the link that opens its pull request
 ///
@@ -69,9 +74,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     refuse_fetched(&taken)?;
     ensure_owner(context, &mut taken, args.dry_run || args.status)?;
     let way = way(context, &taken, args)?;
-    if context.store.offline {
-        return Err(Failure::new(Code::Offline, "publishing asks the network, which --offline forbids").into());
-    }
+    contribute::refuse_offline(context, "publishing")?;
     // The rules look at the files once the registry is open: its own count, too.
     let Some(manifest) = manifest_of(&taken.files) else {
         return Ok(stopped(context, "publish", &taken.check(context, None)?.into()));
@@ -82,6 +85,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Outcome> {
     if args.status {
         return standing::tell(context, &taken, &way, (&id, &version, &branch));
     }
+    introduce(context, &taken, args);
     let (mut seen, mut checked) = (None, Checked::default());
     let sent = contribute::contribute(context, &way, &id, &branch, &mut |registry, at| {
         let main = registry.tip().map(|(_, main)| main);
@@ -133,12 +137,8 @@ fn ensure_owner(context: &Context, taken: &mut Taken, only_looking: bool) -> Res
 }
 
 fn way(context: &Context, taken: &Taken, args: &Args) -> Result<Way> {
-    let mode = match (args.dry_run, args.direct) {
-        (true, _) => Mode::DryRun,
-        (false, true) => Mode::Direct,
-        (false, false) => Mode::Branch,
-    };
-    Way::new(context, &taken.root, &taken.file, args.fork.as_deref(), mode)
+    let mode = if args.direct { Mode::Direct } else { Mode::Branch };
+    Way::new(context, &taken.root, &taken.file, args.fork.as_deref(), (mode, Effect::of(args.dry_run)))
 }
 
 /// What publishing adds to the index.
@@ -178,6 +178,10 @@ pub(super) fn plan(taken: &Taken, registry: &Registry, checked: &Checked, at: Ti
             let same = there.tree == record.tree && there.checksum == record.checksum;
             return if same { Ok(None) } else { Err(exists("is published already, with other content".to_owned()).into()) };
         }
+        if let Some(twin) = index.versions.iter().find(|there| there.version.cmp_precedence(&record.version).is_eq()) {
+            let why = format!("differs from the published {} in build metadata (`+…`) alone, so nobody could ask for either", twin.version);
+            return Err(exists(why).into());
+        }
     }
     let mut document = match registry.index_bytes(&id)? {
         Some(bytes) => IndexDocument::parse(&id, &bytes)?,
@@ -198,7 +202,7 @@ fn decide(context: &Context, taken: &Taken, registry: &Registry, checked: &Check
         return Ok(Decision::Stopped(checked.clone().into()));
     }
     let Some(Planned { id, record, card, document }) = plan(taken, registry, checked, at)? else { return Ok(Decision::There) };
-    let (known, new) = publisher(registry, &taken.file, id.owner())?;
+    let (known, new) = publisher(context, registry, &taken.file, id.owner())?;
     let mut change = Change::new();
     change.insert(format!("components/{id}").parse()?, Piece::Directory(taken.files.clone()));
     change.insert(format!("index/{id}.toml").parse()?, Piece::File(document.render().into_bytes()));
@@ -221,6 +225,18 @@ impl Catalog for WithCandidate<'_> {
     }
 }
 
+/// What is taken, before anything is asked of it.
+fn introduce(context: &Context, taken: &Taken, args: &Args) {
+    let ui = &context.ui;
+    if !taken.uncommitted.is_empty() {
+        let list: Vec<_> = taken.uncommitted.iter().map(|(path, word)| format!("{path} ({word})")).collect();
+        ui.say(&format!("note: not committed, and taken as it is on the disk: {}", list.join(", ")));
+    }
+    if args.dry_run {
+        ui.say(&listed(&taken.files, ui.talk == Talk::Verbose));
+    }
+}
+
 fn say(context: &Context, taken: &Taken, checked: &Checked, sent: &Sent, (id, version, branch): (&ComponentId, &str, &str), args: &Args) {
     let ui = &context.ui;
     ui.say(&lines(&checked.findings));
@@ -228,19 +244,28 @@ fn say(context: &Context, taken: &Taken, checked: &Checked, sent: &Sent, (id, ve
         ui.say(&format!("{id} {version} is published already, with just this content"));
         return;
     }
-    if !taken.uncommitted.is_empty() {
-        let list: Vec<_> = taken.uncommitted.iter().map(|(path, word)| format!("{path} ({word})")).collect();
-        ui.say(&format!("note: not committed, and taken as it is on the disk: {}", list.join(", ")));
-    }
     if let Some(note) = &taken.source_note {
         ui.say(&format!("note: {note}"));
     }
     if args.dry_run {
-        ui.say(&format!("nothing was pushed (--dry-run); {id} {version} would go to {} as {branch}", sent.remote));
+        let place = if args.direct { "onto its main".to_owned() } else { format!("as {branch}") };
+        ui.say(&format!("nothing was pushed (--dry-run); {id} {version} would go to {} {place}", sent.remote));
     } else if args.direct {
         ui.say(&format!("{id} {version} is on main of {}", sent.remote));
     } else {
         ui.say(&format!("{id} {version} waits in {} on the branch {branch}", sent.remote));
-        ui.say(if sent.link.is_some() { "open its pull request:" } else { "open a pull request of that branch onto main" });
+        ui.say(contribute::what_is_next(sent));
     }
+}
+
+/// The files that would be published, each with its size; without -v no more than a screen full.
+fn listed(files: &[ContentFile], all: bool) -> String {
+    let shown = if all { files.len() } else { MOST_LISTED };
+    let rows: Vec<_> = files.iter().take(shown).map(|file| [format!("  {}", file.bytes.len()), escape_name(file.path.as_str())]).collect();
+    let bytes: usize = files.iter().map(|file| file.bytes.len()).sum();
+    let more = match files.len().saturating_sub(shown) {
+        0 => String::new(),
+        more => format!("  and {more} more, which -v names\n"),
+    };
+    format!("{} files, {bytes} bytes:\n{}{more}", files.len(), columns(&rows))
 }

@@ -142,6 +142,12 @@ impl Report for Registries {
 }
 
 impl Command {
+    /// Whether a flag of its own asks for JSON.
+    #[must_use]
+    pub const fn is_json(&self) -> bool {
+        matches!(self, Self::Check(args) if args.is_json())
+    }
+
     /// The command's full name.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -3,13 +3,14 @@
 
 use anyhow::Result;
 
-use crate::checks::Checked;
 use crate::checks::registry::{Content, Contribution, contribution};
+use crate::checks::{Checked, Finding, rules};
 use crate::context::Context;
 use crate::model::content::{ContentFile, bytes_of, checksum};
 use crate::model::digest::ObjectId;
 use crate::model::id::ComponentId;
 use crate::model::index::VersionRecord;
+use crate::model::path::RelPath;
 use crate::model::registry_file::Limits;
 use crate::model::registry_state::{Directory, Held, RegistryState};
 use crate::store::contribution::{Change, Piece};
@@ -28,13 +29,42 @@ pub(super) fn rehearse(registry: &Registry, change: &Change) -> Result<Checked> 
         })
         .collect();
     let after = Changed { registry, change };
-    contribution(&Contribution {
+    let mut checked = contribution(&Contribution {
         before: registry,
         after: &after,
         touched: &touched,
         running: &Context::version(),
         content: Content::Checked,
-    })
+    })?;
+    for finding in &mut checked.findings {
+        name_the_place(finding, change);
+    }
+    Ok(checked)
+}
+
+/// Names the place where a person typed what is wrong: nobody here has the file that it would stand in.
+fn name_the_place(finding: &mut Finding, change: &Change) {
+    let place = finding.path.as_deref().and_then(|path| Some((path.split_once('/')?.0.to_owned(), path.parse().ok()?)));
+    let Some((top, path)) = place else { return };
+    let Some(Piece::File(bytes)) = change.get::<RelPath>(&path) else { return };
+    let text = String::from_utf8_lossy(bytes);
+    let line = finding.line.and_then(|line| text.lines().nth(line as usize - 1)).and_then(|line| line.split_once('='));
+    let key = line.map_or("", |(key, _)| key.trim());
+    let (typed, key) = match (top.as_str(), key) {
+        ("publishers", key) => ("forum.toml", key),
+        ("adoptions", "note") => ("--note", ""),
+        ("index", "reason") => ("--reason", ""),
+        _ => return,
+    };
+    finding.path = Some(typed.to_owned());
+    finding.line = None;
+    if typed == "forum.toml" {
+        let named = key.is_empty() || finding.message.starts_with('`');
+        let key = if named { String::new() } else { format!("`{key}` ") };
+        finding.message = format!("[workspace.publisher] {key}{}", finding.message);
+    }
+    let mend = rules::find(finding.rule).map_or("", |rule| rule.mend);
+    finding.help = format!("{mend}; then the same command again");
 }
 
 /// The registry as it will be.

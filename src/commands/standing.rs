@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::Outcome;
 use super::candidate::Taken;
 use super::contribute::{self, ContributionReport, Sent, Way};
-use super::waiting::Waiting;
+use super::contributor::{author, publisher};
+use super::waiting::{self, Waiting};
 use crate::context::Context;
 use crate::model::content::checksum;
 use crate::model::digest::ObjectId;
@@ -43,10 +44,12 @@ impl Report for StatusReport {
 pub(super) fn tell(context: &Context, taken: &Taken, way: &Way, (id, version, branch): (&ComponentId, &str, &str)) -> Result<Outcome> {
     let registry = way.open(context, vec![IdOrName::Id(id.clone())])?;
     let tree = tree_id(&taken.files)?;
-    let waiting = Waiting::find(context, way, &registry, branch)?;
+    let author = publisher(context, &registry, &taken.file, id.owner())
+        .and_then(|(known, _)| author(context, &taken.directory, &taken.file, &known));
+    let waiting = Waiting::find(context, way, &registry, branch, author.ok().as_ref())?;
     let (state, words) = match (on_main(&registry, taken, id, version, tree)?, &waiting) {
         (Some(known), _) => known,
-        (None, Some(waiting)) => on_branch(&registry, waiting, id, tree)?,
+        (None, Some(waiting)) => on_branch(&registry, waiting, (id, tree), &waiting::freed(way, branch))?,
         (None, None) => ("anew", "is in the forum neither as a branch nor on main: nothing of it is there yet; forum publish".to_owned()),
     };
     let printed = registry.contribution(branch)?.filter(|last| waiting.as_ref().is_some_and(|waiting| waiting.commit == last.commit));
@@ -82,14 +85,28 @@ fn on_main(registry: &Registry, taken: &Taken, id: &ComponentId, version: &str, 
     }))
 }
 
-/// Whether the branch can be merged, and is what would be published.
-fn on_branch(registry: &Registry, waiting: &Waiting<'_>, id: &ComponentId, tree: ObjectId) -> Result<(&'static str, String)> {
-    let anew = |why: &str| ("anew", format!("is to be made anew, {why}: forum publish"));
-    Ok(if !waiting.fits(registry, &format!("index/{id}.toml").parse()?)? {
+/// Whether the branch can be merged, and is what would be published. `freed` makes room where others have changed it.
+fn on_branch(
+    registry: &Registry,
+    waiting: &Waiting<'_>,
+    (id, tree): (&ComponentId, ObjectId),
+    freed: &str,
+) -> Result<(&'static str, String)> {
+    let others = waiting.lineage.stranger.as_ref().map(waiting::strange);
+    let anew = |why: &str| {
+        let then = match &others {
+            Some(others) => format!("; the branch has {others}: if that may go, {freed}, then forum publish"),
+            None => ": forum publish".to_owned(),
+        };
+        ("anew", format!("is to be made anew, {why}{then}"))
+    };
+    let same_files = waiting.tree(&format!("components/{id}").parse()?)?.is_some_and(|there| there.to_string() == tree.to_string());
+    Ok(if waiting.lineage.base.is_some() && !waiting.fits(registry, &format!("index/{id}.toml").parse()?)? {
         anew("for main has got something else of the component meanwhile")
-    } else if waiting.tree(&format!("components/{id}").parse()?)?.is_none_or(|there| there.to_string() != tree.to_string()) {
+    } else if !same_files {
         anew("for the files here are not those on the branch")
     } else {
-        ("waits", "waits for its review".to_owned())
+        let with = others.map(|others| format!(", with {others} on its branch")).unwrap_or_default();
+        ("waits", format!("waits for its review{with}"))
     })
 }

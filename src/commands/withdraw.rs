@@ -5,7 +5,7 @@ use semver::Version;
 
 use super::Outcome;
 use super::contribute::{self, Decision, Destination, Proposal, require_owner};
-use super::contributor::{author, publisher};
+use super::contributor::{author, owner, publisher};
 use crate::context::Context;
 use crate::error::{Code, Failure};
 use crate::model::id::{ComponentId, IdOrName};
@@ -52,7 +52,7 @@ pub struct Deprecate {
     reason: String,
     /// What to use instead
     #[arg(long, value_name = "ID")]
-    replaced_by: Option<ComponentId>,
+    replaced_by: Option<IdOrName>,
     #[command(flatten)]
     destination: Destination,
 }
@@ -72,6 +72,7 @@ pub fn yank(context: &Context, args: &Yank) -> Result<Outcome> {
     let file = workspace::read_file(&context.directory)?;
     let way = args.destination.way(context, &file)?;
     let id = contribute::full_id(context, &way, &typed)?;
+    say_whose(context, &file, &id);
     let branch = format!("yank/{id}-{version}");
     let sent = contribute::contribute(context, &way, &id, &branch, &mut |registry, _| {
         let (index, mut document) = open(registry, &id)?;
@@ -103,6 +104,13 @@ pub fn yank(context: &Context, args: &Yank) -> Result<Outcome> {
     Ok(args.destination.finish(context, "registry yank", &what, (&id, Some(version.to_string()), &branch), sent))
 }
 
+/// Maintainers may act for an owner; whoever does it by mistake should see it.
+fn say_whose(context: &Context, file: &WorkspaceFile, id: &ComponentId) {
+    if let Some(us) = owner(context, file).filter(|us| us != id.owner()) {
+        context.ui.say(&format!("note: {id} is of {}, and you are {us}: the maintainers decide whether they take it", id.owner()));
+    }
+}
+
 /// What to type to look at a component.
 fn shown(id: &ComponentId) -> String {
     format!("forum show {id}")
@@ -117,20 +125,19 @@ pub fn deprecate(context: &Context, args: &Deprecate) -> Result<Outcome> {
     let file = workspace::read_file(&context.directory)?;
     let way = args.destination.way(context, &file)?;
     let id = contribute::full_id(context, &way, &args.id)?;
+    say_whose(context, &file, &id);
     let branch = format!("deprecate/{id}");
     let sent = contribute::contribute(context, &way, &id, &branch, &mut |registry, _| {
         let (index, mut document) = open(registry, &id)?;
-        if let Some(instead) = &args.replaced_by {
-            if *instead == id {
-                return Err(Failure::new(Code::Usage, format!("{id} cannot replace itself")).into());
-            }
-            registry.find(&IdOrName::Id(instead.clone()), &shown)?;
+        let replaced_by = args.replaced_by.as_ref().map(|typed| registry.find(typed, &shown)).transpose()?;
+        if replaced_by.as_ref() == Some(&id) {
+            return Err(Failure::new(Code::Usage, format!("{id} cannot replace itself")).into());
         }
-        let same = |old: &crate::model::index::Deprecated| old.reason == args.reason && old.replaced_by == args.replaced_by;
+        let same = |old: &crate::model::index::Deprecated| old.reason == args.reason && old.replaced_by == replaced_by;
         if index.deprecated.as_ref().is_some_and(same) {
             return Ok(Decision::There);
         }
-        document.deprecate(&args.reason, args.replaced_by.as_ref());
+        document.deprecate(&args.reason, replaced_by.as_ref());
         propose(context, registry, &file, &id, &document, &format!("Deprecate {id}\n\n{}", args.reason))
     })?;
     Ok(args.destination.finish(context, "registry deprecate", &format!("the deprecation of {id}"), (&id, None, &branch), sent))
@@ -170,7 +177,7 @@ fn propose(
     message: &str,
 ) -> Result<Decision> {
     let owner = require_owner(context, file)?;
-    let (known, _) = publisher(registry, file, &owner)?;
+    let (known, _) = publisher(context, registry, file, &owner)?;
     let mut change = Change::new();
     change.insert(format!("index/{id}.toml").parse()?, Piece::File(document.render().into_bytes()));
     Ok(Decision::Propose(Proposal { change, author: author(context, &context.directory, file, &known)?, message: message.to_owned() }))

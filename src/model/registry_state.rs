@@ -36,6 +36,33 @@ pub trait RegistryState {
     /// # Errors
     /// When the repository cannot be read. What a client would refuse is a [`Held::Refused`].
     fn version(&self, id: &ComponentId, record: &VersionRecord, limits: Limits) -> Result<Held>;
+
+    /// Those of the trees that some commit up to this state has at the place of the component. What has no history has none.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    fn remaining(&self, _id: &ComponentId, _trees: &[ObjectId]) -> Result<Vec<Past>> {
+        Ok(Vec::new())
+    }
+
+    /// What the commits of a contribution gave to components, also where a later one took it back.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    fn passed(&self) -> Result<Vec<Past>> {
+        Ok(Vec::new())
+    }
+}
+
+/// What a commit has at the place of a component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Past {
+    /// The component.
+    pub component: ComponentId,
+    /// Git's id of its directory.
+    pub tree: ObjectId,
+    /// The commit, as Git names it.
+    pub commit: String,
 }
 
 /// A component's directory as it lies there.

@@ -3,6 +3,8 @@
 //! Objects are written into the registry's repository in the cache; the user's own git pushes them, with their
 //! credentials. What a server says of a push is not believed: it is asked for `main` and the branch at once.
 
+mod lineage;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,7 +14,8 @@ use git2::build::TreeUpdateBuilder;
 use git2::{ObjectType, Oid, Repository, Signature, Time};
 use jiff::Timestamp;
 
-use super::registry::{Options, may_descend};
+pub use self::lineage::{Lineage, Ours, Stranger};
+use super::registry::Options;
 use super::transport::process::Output;
 use super::transport::system::Git;
 use super::transport::{EngineChoice, Job, wording};
@@ -148,60 +151,6 @@ impl Upstream {
         Ok(Seen { main: of(MAIN), branch: of(branch) })
     }
 
-    /// Brings the commit that a branch of a remote is at, with those before it and without contents.
-    ///
-    /// # Errors
-    /// The transport's own.
-    pub fn bring(&self, remote: &Address, branch: &str, commit: Oid) -> Result<()> {
-        if Repository::open_bare(&self.repository)?.find_commit(commit).is_ok() {
-            return Ok(());
-        }
-        let job = self.job(remote);
-        let arguments = ["fetch", "--no-tags", "--no-write-fetch-head", "--filter=tree:0", "--end-of-options", "forum", branch];
-        let output = self.git.run(&job, arguments, Vec::new())?;
-        if output.success { Ok(()) } else { Err(Git::failure(&output, &job).into()) }
-    }
-
-    /// The file at a path in a commit that was brought, or in its parent; `None` where none is.
-    ///
-    /// # Errors
-    /// Where git does not run.
-    pub fn file_at(&self, remote: &Address, (commit, back): (Oid, bool), path: &RelPath) -> Result<Option<Vec<u8>>> {
-        let object = format!("{commit}{}:{path}", if back { "^" } else { "" });
-        let output = self.git.run_lazily(&self.job(remote), ["cat-file", "blob", &object].map(OsString::from).to_vec())?;
-        Ok(Some(output.stdout).filter(|_| output.success))
-    }
-
-    /// The id of what lies at a path in a commit that was brought; `None` where nothing does.
-    ///
-    /// # Errors
-    /// Where git does not run.
-    pub fn id_at(&self, remote: &Address, commit: Oid, path: &RelPath) -> Result<Option<Oid>> {
-        let object = format!("{commit}:{path}");
-        let output = self.git.run_lazily(&self.job(remote), ["rev-parse", "--verify", "--quiet", &object].map(OsString::from).to_vec())?;
-        Ok(String::from_utf8_lossy(&output.stdout).trim().parse().ok().filter(|_| output.success))
-    }
-
-    /// Whether a commit on a branch was contributed by forum for this author, alone and onto this line of `main`.
-    ///
-    /// Forum commits as the author, at the author's time; who amends a commit becomes its committer.
-    ///
-    /// # Errors
-    /// When the commit cannot be brought.
-    pub fn is_ours(&self, remote: &Address, branch: &str, commit: Oid, main: Oid, author: &Author) -> Result<bool> {
-        self.bring(remote, branch, commit)?;
-        let repository = Repository::open_bare(&self.repository)?;
-        let Ok(found) = repository.find_commit(commit) else { return Ok(false) };
-        let by_us = found.author().email().is_ok_and(|email| email == author.email);
-        let (wrote, committed) = (found.author(), found.committer());
-        let untouched = wrote.name_bytes() == committed.name_bytes()
-            && wrote.email_bytes() == committed.email_bytes()
-            && wrote.when() == committed.when();
-        let marked = found.message().is_ok_and(|message| message.contains(TRAILER));
-        let alone = found.parent_count() == 1;
-        Ok(by_us && untouched && marked && alone && may_descend(&repository, main, found.parent_id(0)?)?)
-    }
-
     /// Pushes a commit to a branch of `remote`; onto `main` nothing is ever forced.
     ///
     /// # Errors
@@ -225,7 +174,12 @@ impl Upstream {
         if !push.options.is_empty() && output.stderr.contains("does not support push options") {
             return self.push(registry, remote, &Push { options: &[], ..*push });
         }
-        outcome_of_failure(&output, remote)
+        let hint = match *branch {
+            MAIN => "leave --direct out: then it waits as a branch, and a pull request brings it onto main",
+            _ if remote != registry => "ask whoever looks after that fork for the right to push branches",
+            _ => "ask the forum's maintainers for the right to push branches, or use --fork URL",
+        };
+        outcome_of_failure(&output, remote, hint)
     }
 
     /// Brings the history below `main`, without contents: a fork that lags behind must be told it.
@@ -233,12 +187,15 @@ impl Upstream {
     /// # Errors
     /// The transport's own.
     pub fn deepen(&self, registry: &Address) -> Result<()> {
+        self.unshallow(registry, "--filter=blob:none")
+    }
+
+    fn unshallow(&self, registry: &Address, filter: &str) -> Result<()> {
         if !Repository::open_bare(&self.repository)?.is_shallow() {
             return Ok(());
         }
         let job = self.job(registry);
-        let arguments =
-            ["fetch", "--no-tags", "--no-write-fetch-head", "--unshallow", "--filter=blob:none", "--end-of-options", "forum", MAIN];
+        let arguments = ["fetch", "--no-tags", "--no-write-fetch-head", "--unshallow", filter, "--end-of-options", "forum", MAIN];
         let output = self.git.run(&job, arguments, Vec::new())?;
         if output.success { Ok(()) } else { Err(Git::failure(&output, &job).into()) }
     }
@@ -286,20 +243,25 @@ fn printed_link(talk: &str) -> Option<String> {
     Some(link.chars().filter(|c| !c.is_control()).collect())
 }
 
-/// git-push(1), "Output": `! <from>:<to> [rejected] (why)`, or `[remote rejected] (why)`.
-fn outcome_of_failure(output: &Output, remote: &Address) -> Result<Pushed> {
+/// git-push(1), "Output": `! <from>:<to> [rejected] (why)`, or `[remote rejected] (why)`. Whoever is not allowed to push was
+/// allowed to read: `hint` says what helps.
+fn outcome_of_failure(output: &Output, remote: &Address, hint: &str) -> Result<Pushed> {
     const MOVED: [&str; 6] =
         ["stale info", "fetch first", "non-fast-forward", "failed to update ref", "cannot lock ref", "reference already exists"];
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let Some(why) = said.lines().find(|line| line.starts_with('!')) else {
-        return Err(wording::failure(&output.stderr, remote).into());
+        let mut failure = wording::failure(&output.stderr, remote);
+        if failure.code == Code::Denied {
+            failure.hints = vec![hint.to_owned()];
+        }
+        return Err(failure.into());
     };
     if MOVED.iter().any(|word| why.contains(word)) {
         return Ok(Pushed::Moved);
     }
-    let reason = wording::essence(&format!("{}\n{}", output.stderr, why.rsplit('\t').next().unwrap_or(why)));
-    let failure = Failure::new(Code::Denied, format!("{remote} took nothing: {reason}"));
-    Err(failure.hint("ask the forum's maintainers for the right to push branches, or use --fork URL").into())
+    let reason = wording::reason(&output.stderr);
+    let why = wording::essence(why.rsplit('\t').next().unwrap_or(why));
+    Err(Failure::new(Code::Denied, format!("{remote} took nothing: {why}: {reason}")).hint(hint).into())
 }
 
 #[cfg(test)]
@@ -322,11 +284,15 @@ mod tests {
             stdout: format!("To x\n!\ta:b\t{why}\nDone\n").into(),
             stderr: stderr.into(),
         };
-        assert_eq!(outcome_of_failure(&output("[rejected] (stale info)", ""), &remote).expect("moved"), Pushed::Moved);
-        assert_eq!(outcome_of_failure(&output("[rejected] (fetch first)", ""), &remote).expect("moved"), Pushed::Moved);
-        let denied = outcome_of_failure(&output("[remote rejected] (pre-receive hook declined)", "remote: main is protected"), &remote);
+        assert_eq!(outcome_of_failure(&output("[rejected] (stale info)", ""), &remote, "").expect("moved"), Pushed::Moved);
+        assert_eq!(outcome_of_failure(&output("[rejected] (fetch first)", ""), &remote, "").expect("moved"), Pushed::Moved);
+        let talk = "remote: Resolving deltas: 100% (1/1), done.\nremote: error: GH006: Protected branch\nremote: \nremote: - one\nremote: - two\nremote: - main is protected\nTo x\n";
+        let denied = outcome_of_failure(&output("[remote rejected] (pre-receive hook declined)", talk), &remote, "ask");
         let failure = Failure::of(&denied.expect_err("denied"));
         assert_eq!(failure.code, Code::Denied);
-        assert!(failure.message.contains("main is protected"), "{failure}");
+        let told = "(pre-receive hook declined): error: GH006: Protected branch; - one; - two; - main is protected";
+        assert!(failure.message.contains(told) && failure.hints == ["ask"], "{failure}");
+        let forbidden = Output { success: false, stdout: Vec::new(), stderr: "fatal: The requested URL returned error: 403".into() };
+        assert_eq!(Failure::of(&outcome_of_failure(&forbidden, &remote, "ask").expect_err("denied")).hints, ["ask"]);
     }
 }

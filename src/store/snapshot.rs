@@ -20,7 +20,7 @@ use super::transport::system::Git;
 use super::workspace::root_of;
 use crate::error::{Code, Failure};
 use crate::fail;
-use crate::model::address::without_credentials;
+use crate::model::address::{Address, without_credentials};
 use crate::model::content::ContentFile;
 use crate::model::digest::FileMode;
 use crate::model::globs::Globs;
@@ -217,14 +217,19 @@ fn tell_source(local: &Local, head: Option<String>, snapshot: &mut Snapshot) -> 
     };
     match public_address(&origin) {
         Some(repository) => snapshot.source = Some(Source { repository, commit, path: local.prefix.clone() }),
-        None => snapshot.source_note = note("the repository is on an internal host or a path, which helps nobody else"),
+        None => {
+            snapshot.source_note = match Address::parse(&without_credentials(&origin)) {
+                Ok(_) => note("the repository is on an internal host or a path, which helps nobody else"),
+                Err(failure) => note(&failure.message),
+            };
+        }
     }
     Ok(())
 }
 
 /// The address without credentials, where its host could be reached from outside.
 fn public_address(origin: &str) -> Option<String> {
-    let address = crate::model::address::Address::parse(&without_credentials(origin)).ok()?;
+    let address = Address::parse(&without_credentials(origin)).ok()?;
     let host = address.host()?;
     let is_number = host.parse::<std::net::IpAddr>().is_ok() || host.starts_with('[');
     let inner = ["local", "internal", "intra", "intranet", "lan", "corp", "home", "localhost", "localdomain", "test"];

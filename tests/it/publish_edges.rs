@@ -1,6 +1,7 @@
 //! `forum publish`, `check` and `adopt` at the edges: odd names, branches that others touched, versions that are gone.
 
 use std::fs;
+use std::path::PathBuf;
 
 use crate::publish::{DIR, ID, World, component, git_in, published, record};
 use crate::support::registry::Version;
@@ -84,6 +85,80 @@ fn a_commit_that_a_reviewer_amended_is_left_alone() {
         assert_eq!(world.registry.git(&["rev-parse", BRANCH]), theirs);
         world.registry.git(&["update-ref", &format!("refs/heads/{BRANCH}"), &own]);
     }
+}
+
+/// A clone of the branch that waits, for somebody else to work in.
+fn review(world: &World, name: &str) -> PathBuf {
+    let clone = world.sandbox.path(name);
+    git_in(&clone, &["clone", "-q", "-b", BRANCH, world.registry.path.to_str().unwrap(), "."]);
+    clone
+}
+
+#[test]
+fn somebody_elses_commit_on_the_branch_is_told_and_can_be_let_go() {
+    let world = World::new();
+    world.publish(&[]).ok();
+    let clone = review(&world, "review");
+    fs::write(clone.join(format!("components/{ID}/README.md")), "# Mended\n").unwrap();
+    git_in(&clone, &["commit", "-q", "-a", "-m", "Edit in the browser"]);
+    git_in(&clone, &["push", "-q", "origin", BRANCH]);
+    let theirs = world.registry.git(&["rev-parse", BRANCH]);
+    for files in [component("1.0.0", "", &[]), component("1.0.0", "", &[("more.txt", "more\n")])] {
+        world.save(&files);
+        let told = world.run(&["publish", DIR, "--status"]).ok().both();
+        assert!(told.contains("by Fixture") && told.contains("made anew") && !told.contains("main has got"), "{told}");
+        for args in [&["--dry-run"][..], &[]] {
+            let error = world.publish(args).fails(1, "exists");
+            assert!(error.contains("by Fixture"), "{error}");
+        }
+        assert_eq!(world.registry.git(&["rev-parse", BRANCH]), theirs);
+    }
+    let run = world.publish(&[]).exits(1);
+    let hints = run.json()["error"]["hints"][0].as_str().unwrap().to_owned();
+    let command = hints.split_once("git ").and_then(|(_, rest)| rest.split_once(", then")).unwrap().0;
+    world.git(&command.split(' ').collect::<Vec<_>>());
+    world.publish(&[]).ok();
+    assert_eq!(published(&world, BRANCH, ID), component("1.0.0", "", &[("more.txt", "more\n")]));
+}
+
+#[test]
+fn a_merge_of_main_into_the_branch_is_no_change_of_somebody_else() {
+    let mut world = World::new();
+    world.publish(&[]).ok();
+    for (number, forgotten) in [(1, false), (2, true)] {
+        world.registry.publish(&format!("goteborg/between-{number}"), "1.0.0", crate::support::fixtures::readme("1.0.0"));
+        let clone = review(&world, &format!("review-{number}"));
+        git_in(&clone, &["merge", "-q", "--no-ff", "-m", "Merge branch 'main'", "origin/main"]);
+        git_in(&clone, &["push", "-q", "origin", BRANCH]);
+        if forgotten {
+            world.registry.publish("goteborg/between-3", "1.0.0", crate::support::fixtures::readme("1.0.0"));
+            for memory in ["state", "cache"] {
+                fs::remove_dir_all(world.sandbox.path(memory)).unwrap();
+            }
+        }
+        assert_eq!(world.publish(&["--status"]).ok().json()["state"], "waits");
+        world.publish(&["--dry-run"]).ok();
+        let run = world.publish(&[]).ok();
+        assert!(run.stderr.contains("is replaced"), "{run}");
+        assert_eq!(world.registry.git(&["rev-parse", &format!("{BRANCH}^")]), world.registry.head());
+    }
+    // One that brings something else along is somebody's work.
+    world.registry.publish("goteborg/between-4", "1.0.0", crate::support::fixtures::readme("1.0.0"));
+    let clone = review(&world, "evil");
+    git_in(&clone, &["merge", "-q", "--no-ff", "--no-commit", "origin/main"]);
+    fs::write(clone.join("README.md"), "more\n").unwrap();
+    git_in(&clone, &["add", "-A"]);
+    git_in(&clone, &["commit", "-q", "-m", "Merge branch 'main'"]);
+    git_in(&clone, &["push", "-q", "origin", BRANCH]);
+    world.publish(&[]).fails(1, "exists");
+}
+
+#[test]
+fn a_rehearsal_names_the_branch_that_the_push_would_go_to() {
+    let world = World::new();
+    let told = world.run(&["publish", DIR, "--dry-run", "--direct"]).ok().both();
+    assert!(told.contains("onto its main") && !told.contains("contribute/"), "{told}");
+    assert!(world.run(&["publish", DIR, "--dry-run"]).ok().both().contains(BRANCH));
 }
 
 #[test]
@@ -204,6 +279,27 @@ fn a_component_that_git_ignores_is_told_so() {
         let error = world.run(&[command, DIR, "--json"]).fails(1, "not-found");
         assert!(error.contains("git ignores"), "{error}");
     }
+    let hint = world.run(&["check", DIR, "--json"]).json()["error"]["hints"][0].as_str().unwrap().to_owned();
+    assert!(hint.contains(&format!("git check-ignore -v {DIR}/component.toml")) || hint.contains("/component.toml"), "{hint}");
+}
+
+#[test]
+fn a_file_that_git_ignores_is_told_from_one_that_is_missing() {
+    let world = World::new();
+    let extra =
+        "[variables.a]\ndefault = \"1\"\nreplace = [{ file = \"in/a.txt\", text = \"0\", count = 1 }]\n[files]\nexclude = [\"LICENSE\"]\n";
+    fs::write(world.muni.join(".gitignore"), "README.md\na.txt\n").unwrap();
+    world.save(&component("1.0.0", extra, &[("in/a.txt", "0\n")]));
+    world.git(&["rm", "-q", "--cached", &format!("{DIR}/README.md")]);
+    world.git(&["commit", "-q", "-m", "ignored"]);
+    let run = world.run(&["check", DIR]).exits(3);
+    for says in [
+        "no README.md: README.md lies here, but git ignores it",
+        "in/a.txt lies here, but git ignores it",
+        "LICENSE lies here, but `[files] exclude`",
+    ] {
+        assert!(run.stdout.contains(says), "{says}: {run}");
+    }
 }
 
 #[test]
@@ -265,6 +361,18 @@ fn check_says_what_publish_would_refuse() {
     assert!(check(&world).contains("with other content"));
     world.save(&component("1.0.0", "", &[]));
     world.run(&["check", DIR]).ok();
+}
+
+#[test]
+fn build_metadata_alone_makes_no_other_version() {
+    let mut world = World::new();
+    world.registry.publish_version(Version::new(ID, "1.0.0", component("1.0.0", "", &[])));
+    world.save(&component("1.0.0+b", "", &[]));
+    let error = world.publish(&[]).fails(1, "exists");
+    assert!(error.contains("differs from the published 1.0.0 in build metadata"), "{error}");
+    world.registry.publish_version(Version::new(ID, "1.0.0+b", component("1.0.0+b", "", &[])));
+    let run = world.run(&["registry", "check", world.registry.path.to_str().unwrap(), "--base", "main^", "--json"]).exits(3);
+    assert!(run.stdout.contains("1.0.0+b differs from 1.0.0 in build metadata"), "{run}");
 }
 
 #[test]

@@ -10,16 +10,16 @@ use crate::support::registry::{Published, Registry, Version};
 use crate::support::sandbox::{Outcome, Sandbox};
 use crate::support::{Files, files, git, write_files};
 
-const ID: &str = "sundsvall/pupil-sync";
+pub(crate) const ID: &str = "sundsvall/pupil-sync";
 const INDEX: &str = "index/sundsvall/pupil-sync.toml";
 const README: &str = "# Pupil sync\n\nReads pupils from the school system and writes them to the identity platform.\n\n## What it needs\n\nNothing.\n\n## How to adapt it\n\nChange the address.\n";
 
-fn content(text: &str) -> Files {
+pub(crate) fn content(text: &str) -> Files {
     files(&[("README.md", README), ("LICENSE", "EUPL-1.2\n"), ("data.txt", text)])
 }
 
 /// Two versions of a component, one of another.
-fn ready() -> (Sandbox, Registry, Published) {
+pub(crate) fn ready() -> (Sandbox, Registry, Published) {
     let (sandbox, mut registry) = empty();
     registry.publish("inera/plain", "1.0.0", content("plain\n"));
     registry.publish(ID, "1.0.0", content("one\n"));
@@ -27,16 +27,16 @@ fn ready() -> (Sandbox, Registry, Published) {
     (sandbox, registry, last)
 }
 
-fn check(sandbox: &Sandbox, at: &Path, more: &[&str]) -> Outcome {
+pub(crate) fn check(sandbox: &Sandbox, at: &Path, more: &[&str]) -> Outcome {
     let all: Vec<&str> = ["registry", "check", at.to_str().unwrap(), "--json"].into_iter().chain(more.iter().copied()).collect();
     sandbox.run(&sandbox.path(""), &all)
 }
 
-fn findings(outcome: &Outcome) -> Vec<Value> {
+pub(crate) fn findings(outcome: &Outcome) -> Vec<Value> {
     outcome.json()["findings"].as_array().unwrap().clone()
 }
 
-fn rules(outcome: &Outcome, severity: &str) -> Vec<String> {
+pub(crate) fn rules(outcome: &Outcome, severity: &str) -> Vec<String> {
     let all = findings(outcome);
     let mut rules: Vec<_> =
         all.iter().filter(|one| one["severity"] == severity).map(|one| one["rule"].as_str().unwrap().to_owned()).collect();
@@ -55,6 +55,7 @@ fn judged(make: impl FnOnce(&mut Registry, &Published)) -> (Outcome, Vec<String>
     for finding in findings(&outcome) {
         let help = finding["help"].as_str().unwrap();
         assert!(help.to_lowercase().contains("not published yet:") && help.contains("Published already:"), "{finding}");
+        assert!(finding["path"].is_string(), "a host shows none without a file: {finding}");
     }
     (outcome.exits(if errors.is_empty() { 0 } else { 3 }), errors)
 }

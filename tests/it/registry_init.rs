@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::publish::git_in;
 use crate::support::fixtures::{PUPIL, ready};
 use crate::support::registry::Registry;
 use crate::support::sandbox::{Sandbox, table, text};
@@ -86,6 +87,20 @@ fn the_installer_takes_only_what_has_the_right_sum() {
     fs::remove_file(sandbox.path("bin/forum")).unwrap();
     let wrong = install(&format!("FORUM_SHA256={}", "0".repeat(64)));
     assert!(wrong.code != Some(0) && !sandbox.path("bin/forum").exists(), "{wrong}");
+}
+
+#[test]
+fn the_example_goes_as_its_publisher_file_says() {
+    let sandbox = Sandbox::new();
+    let start = sandbox.directory("start");
+    sandbox.run(&start, &["registry", "init", "kommun"]).ok();
+    let at = start.join("kommun");
+    let told = fs::read_to_string(at.join("publishers/example.toml")).unwrap();
+    let command = told.split_once("(git ").and_then(|(_, rest)| rest.split_once(", then")).unwrap().0;
+    git_in(&at, &command.split(' ').chain(["-q"]).collect::<Vec<_>>());
+    git_in(&at, &["commit", "-q", "--amend", "-C", "HEAD"]);
+    let run = sandbox.run(&at, &["registry", "check"]).ok();
+    assert!(run.stdout.contains("0 errors, 0 warnings"), "{run}");
 }
 
 #[test]

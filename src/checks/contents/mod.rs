@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::finding::{Finding, Severity, line_of};
+use super::fix::places;
 use super::rules::id;
 use super::texts::{text_of, walk};
 use crate::model::content::{ContentFile, is_lfs_pointer};
@@ -113,7 +114,24 @@ fn of_text(path: &str, text: &str, no_personal_data: bool) -> Vec<Finding> {
             _ => {}
         }
     }
+    tell_fix(text, &mut findings);
     findings
+}
+
+/// Names `--fix` where it would do something, and nowhere else.
+fn tell_fix(text: &str, findings: &mut [Finding]) {
+    let is_modifier = |finding: &Finding| {
+        finding.rule == id::PERSONAL_EMAIL && finding.pointer.as_deref().is_some_and(|pointer| pointer.ends_with("/Modifier"))
+    };
+    if !findings.iter().any(is_modifier) {
+        return;
+    }
+    let places = places(text);
+    for finding in findings.iter_mut().filter(|finding| is_modifier(finding)) {
+        if places.iter().any(|place| Some(place) == finding.pointer.as_ref()) {
+            "`forum check --fix` empties it; an import needs the key, and no name in it".clone_into(&mut finding.help);
+        }
+    }
 }
 
 fn finding(path: &str, text: &str, hit: &Hit, more: Option<usize>) -> Finding {

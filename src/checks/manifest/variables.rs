@@ -21,7 +21,8 @@ pub(super) fn check(candidate: &Candidate<'_>, source: &Source<'_>, manifest: &M
         });
         let line = |name: Option<&String>| name.and_then(|name| source.line("variables", name));
         let Some(bytes) = bytes_of(candidate.files, file.as_str()) else {
-            let message = format!("variable `{}` goes into `{file}`, which is not there", named.map_or("", |(name, _)| name));
+            let why = candidate.why_missing(|path| path == file.as_str());
+            let message = format!("variable `{}` goes into `{file}`, which is not there{why}", named.map_or("", |(name, _)| name));
             findings.push(source.finding(id::VARIABLES, "variables", "", message).line(line(named.map(|(name, _)| name))));
             continue;
         };

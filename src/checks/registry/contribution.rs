@@ -12,7 +12,7 @@ use super::super::contents::of_new_lines;
 use super::super::finding::{Checked, Finding, Severity};
 use super::index::{self, Indexed, Read};
 use super::rules::id;
-use super::{History, Part, answer, content, files, owner, people, placed, small, stray, version};
+use super::{History, Part, answer, content, erased, files, owner, people, placed, small, stray, version};
 use crate::model::content::bytes_of;
 use crate::model::id::{ComponentId, Name};
 use crate::model::index::Card;
@@ -78,6 +78,7 @@ pub fn contribution(made: &Contribution<'_>) -> Result<Checked> {
         let touches = parts.iter().any(|(_, part)| *part == Part::Component(component.clone()));
         scene.component(component, touches, &mut findings)?;
     }
+    erased::in_contribution(made.after, &scene.catalog, &mut findings)?;
     Ok(answer(findings))
 }
 
@@ -99,12 +100,12 @@ impl Scene<'_> {
         if components.len() > 1 {
             let names: Vec<_> = components.iter().take(MOST_ALIKE).map(ToString::to_string).collect();
             let message = format!("changes {} components at once: {}", components.len(), names.join(", "));
-            findings.push(Finding::new(id::ONE_CHANGE, message));
+            findings.extend(components.last().map(|last| Finding::new(id::ONE_CHANGE, message).at(index::place(last))));
         }
         if components.is_empty() && records.len() > 1 {
             let names: Vec<_> = records.iter().take(MOST_ALIKE).copied().collect();
-            findings
-                .push(Finding::new(id::ONE_CHANGE, format!("changes {} adoption records at once: {}", records.len(), names.join(", "))));
+            let message = format!("changes {} adoption records at once: {}", records.len(), names.join(", "));
+            findings.extend(records.last().map(|last| Finding::new(id::ONE_CHANGE, message).at(*last)));
         }
         let who: BTreeSet<&Name> = parts
             .iter()
@@ -182,7 +183,8 @@ impl Scene<'_> {
             && (touches_files || !added.is_empty())
             && let Some(directory) = self.made.after.directory(component)?
         {
-            let previous = self.previous(component)?;
+            // Where nothing is published, as in an erasure, no version follows another.
+            let previous = if added.is_empty() { None } else { self.previous(component)? };
             content(component, (&directory.files, &directory.obstacles), &self.rules, previous.as_ref(), findings);
         }
         self.versions(&read, &added, findings)

@@ -3,6 +3,7 @@
 use semver::Version;
 
 use super::super::finding::Finding;
+use super::repair::NO_REGISTRY;
 use super::rules::id;
 use super::shape::Shape::{AnyText, Https, Least, Named, Table, Text, Texts};
 use super::shape::{File, Key, Shape, may, must};
@@ -38,7 +39,7 @@ const PUBLISHER: &[Key] = &[
 /// Checks `registry.toml`; `None` where a client could not use it.
 pub(super) fn registry(bytes: Option<&[u8]>, running: &Version, findings: &mut Vec<Finding>) -> Option<RegistryFile> {
     let Some(bytes) = bytes else {
-        findings.push(Finding::new(id::REGISTRY_FILE, format!("there is no {REGISTRY_FILE}, so this is no registry")));
+        findings.push(Finding::new(id::REGISTRY_FILE, format!("there is no {REGISTRY_FILE}, so this is no registry")).help(NO_REGISTRY));
         return None;
     };
     let before = findings.len();

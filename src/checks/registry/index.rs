@@ -143,10 +143,16 @@ fn notices(read: &Read<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn versions(read: &Read<'_>, findings: &mut Vec<Finding>) {
-    for record in &read.index.versions {
+    for (at, record) in read.index.versions.iter().enumerate() {
         let mut wrong = |rule, message| findings.push(read.of_version(rule, record, message));
         if record.published.parse::<jiff::Timestamp>().is_err() {
             wrong(id::INDEX_FILE, format!("`published` of {} is no instant such as 2026-11-24T10:00:00Z", record.version));
+        }
+        if let Some(twin) = read.index.versions[..at].iter().find(|twin| twin.version.cmp_precedence(&record.version).is_eq()) {
+            wrong(
+                id::INDEX_FILE,
+                format!("{} differs from {} in build metadata alone: `=` cannot tell them apart", record.version, twin.version),
+            );
         }
         if let Some(source) = record.source.as_ref().filter(|source| without_credentials(&source.repository) != source.repository) {
             let shown = without_credentials(&source.repository);
@@ -210,11 +216,6 @@ pub(super) fn manifest(read: &Read<'_>, record: &VersionRecord, files: &[Content
 /// The card describes the newest version, in the words of its manifest where that could be read.
 pub(super) fn card(read: &Read<'_>, newest: Option<&VersionRecord>, said: Option<&Card>, findings: &mut Vec<Finding>) {
     let Some(record) = newest else { return };
-    let mut wrong = |key: &str, message: String| {
-        let place = ["card", key];
-        let finding = Finding::new(id::CARD, message).at(read.file.path).line(read.file.line(&place));
-        findings.push(finding);
-    };
     let card = &read.index.card;
     if card.version != record.version.to_string() {
         let message = format!(
@@ -222,17 +223,18 @@ pub(super) fn card(read: &Read<'_>, newest: Option<&VersionRecord>, said: Option
             card.version.escape_debug(),
             record.version
         );
-        wrong("version", message);
+        let keys = said.map(|said| differing(card, said)).unwrap_or_default();
+        let help = format!("set in [card]: version = \"{}\"{keys}", record.version);
+        findings.push(Finding::new(id::CARD, message).at(read.file.path).line(read.file.line(&["card", "version"])).help(help));
         return;
     }
     let Some(said) = said else { return };
-    let texts = [
-        ("title", &card.title, &said.title),
-        ("summary", &card.summary, &said.summary),
-        ("license", &card.license, &said.license),
-        ("status", &card.status, &said.status),
-        ("discussion", &card.discussion, &said.discussion),
-    ];
+    let mut wrong = |key: &str, message: String| {
+        let place = ["card", key];
+        let finding = Finding::new(id::CARD, message).at(read.file.path).line(read.file.line(&place));
+        findings.push(finding);
+    };
+    let texts = texts(card, said);
     for (key, here, there) in texts.into_iter().filter(|(_, here, there)| here != there) {
         wrong(key, format!("`{key}` of the card is `{}`, in {MANIFEST_FILE} it is `{}`", here.escape_debug(), there.escape_debug()));
     }
@@ -244,4 +246,32 @@ pub(super) fn card(read: &Read<'_>, newest: Option<&VersionRecord>, said: Option
             wrong(key, format!("`{key}` of the card are not those of {MANIFEST_FILE}"));
         }
     }
+}
+
+/// The texts of a card, as they are and as the manifest says them.
+fn texts<'a>(card: &'a Card, said: &'a Card) -> [(&'static str, &'a String, &'a String); 5] {
+    [
+        ("title", &card.title, &said.title),
+        ("summary", &card.summary, &said.summary),
+        ("license", &card.license, &said.license),
+        ("status", &card.status, &said.status),
+        ("discussion", &card.discussion, &said.discussion),
+    ]
+}
+
+/// The keys that a card of another version needs, as they are to be written.
+fn differing(card: &Card, said: &Card) -> String {
+    let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    let list = |texts: &[String]| format!("[{}]", texts.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", "));
+    let mut keys: Vec<_> =
+        texts(card, said).into_iter().filter(|(_, here, there)| here != there).map(|(key, _, there)| (key, quoted(there))).collect();
+    if card.kind != said.kind {
+        keys.push(("kind", quoted(&said.kind.to_string())));
+    }
+    for (key, here, there) in [("keywords", &card.keywords, &said.keywords), ("systems", &card.systems, &said.systems)] {
+        if here != there {
+            keys.push((key, list(there)));
+        }
+    }
+    keys.into_iter().fold(String::new(), |all, (key, value)| format!("{all}, {key} = {value}"))
 }

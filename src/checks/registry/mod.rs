@@ -4,6 +4,7 @@
 //! push: so nothing is pushed that a registry would refuse.
 
 mod contribution;
+mod erased;
 mod files;
 mod index;
 mod people;
@@ -165,8 +166,11 @@ fn of_components(registry: &Whole<'_>, components: &[ComponentId], file: &Regist
     Ok(findings.into_iter().flatten().collect())
 }
 
-/// Each finding tells how it is mended before the merge and after.
-fn answer(findings: Vec<Finding>) -> Checked {
+/// Each finding has a file, and tells how it is mended before the merge and after.
+fn answer(mut findings: Vec<Finding>) -> Checked {
+    for finding in &mut findings {
+        finding.path.get_or_insert_with(|| REGISTRY_FILE.to_owned());
+    }
     Checked::of(findings.into_iter().map(repair::both).collect(), None)
 }
 
@@ -236,7 +240,7 @@ fn of_component(
         content(component, (&files, &obstacles), file, None, findings);
     }
     index::card(&read, newest, described.as_ref(), findings);
-    Ok(())
+    erased::in_whole(history, &read, catalog.state, findings)
 }
 
 /// The owner has a file that tells who it is.
@@ -279,7 +283,10 @@ fn version(
     findings: &mut Vec<Finding>,
 ) -> Result<Option<Vec<ContentFile>>> {
     let component = &read.index.id;
-    let mut say = |severity, message: String| findings.push(read.of_version(id::DIGESTS, record, message).severity(severity));
+    let mut say = |severity, message: String| {
+        let finding = read.of_version(id::DIGESTS, record, message).severity(severity);
+        findings.push(if severity == Severity::Warning { finding.help(repair::SHALLOW) } else { finding });
+    };
     match state.version(component, record, registry.limits)? {
         Held::Files(files) => return Ok(Some(files)),
         Held::Refused(why) => say(Severity::Error, why),
@@ -287,8 +294,7 @@ fn version(
             say(Severity::Error, format!("the files of {component} {} ({}) are not in the repository", record.version, record.tree));
         }
         Held::Missing if history == History::Shallow => {
-            let message = format!("{component} {} lies beyond what this shallow clone has: fetch-depth: 0 brings it", record.version);
-            say(Severity::Warning, message);
+            say(Severity::Warning, format!("{component} {} lies beyond what this shallow clone has", record.version));
         }
         Held::Missing => {}
     }
@@ -304,6 +310,6 @@ fn content(
     findings: &mut Vec<Finding>,
 ) {
     let place = format!("components/{component}");
-    let candidate = Candidate { files, obstacles, place: &place, registry: Some(registry), owner: None, previous };
+    let candidate = Candidate { files, obstacles, hidden: &[], place: &place, registry: Some(registry), owner: None, previous };
     findings.extend(check(&candidate).findings);
 }

@@ -3,19 +3,35 @@
 use super::super::finding::Finding;
 use super::rules::id;
 
-const REPUBLISH: &str = "make the change in the owner's own repository, and `forum publish` from there, which makes the branch anew";
+const REPUBLISH: &str = "make the change in the owner's own repository, and `forum publish` from there, which makes the branch anew; where somebody else has committed onto the branch, it is deleted first: git push REMOTE --delete BRANCH";
 const NEXT: &str = "the owner raises `version` and publishes again; `forum registry yank` keeps others from this version";
 const REVERT: &str = "put back what `main` had: git revert -m 1 <the merge>";
+
+/// What is wrong with where the check looks, not with what is there: these tell how to mend just that.
+pub(super) const NO_REGISTRY: &str = "name the registry's checkout: forum registry check DIR";
+/// As [`NO_REGISTRY`].
+pub(super) const SHALLOW: &str =
+    "bring the whole history: fetch-depth: 0 (GitHub, Azure DevOps), GIT_DEPTH: 0 (GitLab), or here: git fetch --unshallow";
+/// As [`NO_REGISTRY`].
+pub(super) const FOLDER: &str = "ask in a clone of the registry's repository";
 
 /// The recipes for a contribution that waits, and for what is on `main`.
 fn recipes(finding: &Finding) -> (String, String) {
     let path = finding.path.as_deref().unwrap_or_default();
     let mend = finding.help.trim_end_matches('.');
     match finding.rule {
-        id::DIGESTS | id::INDEX_MANIFEST | id::CARD | id::DEPENDENCIES => {
+        id::CARD => (mend.to_owned(), format!("{mend}, in a contribution of its own")),
+        id::DIGESTS | id::INDEX_MANIFEST | id::DEPENDENCIES => {
             (REPUBLISH.to_owned(), format!("{NEXT}; nobody can have it until then"))
         }
-        id::APPEND_ONLY => ("take the change back; a version on `main` stays as it is".to_owned(), REVERT.to_owned()),
+        id::APPEND_ONLY => (
+            format!("a version on `main` stays as it is, so take the change back: git checkout origin/main -- {path}"),
+            REVERT.to_owned(),
+        ),
+        id::ERASED_CONTENT => (
+            "the branch was begun before the history was rewritten, and must not be merged: `forum registry refresh --accept-rewrite`, delete the branch, and `forum publish` again, which begins at the newest main".to_owned(),
+            "the history is to be rewritten without it, as docs/registry-maintainers.md (\"Erase a version\") tells".to_owned(),
+        ),
         id::ONE_CHANGE | id::FOREIGN_PATH => {
             ("make one contribution for each: `forum publish` makes them so".to_owned(), format!("{REVERT}, then a contribution for each"))
         }
@@ -35,6 +51,9 @@ fn recipes(finding: &Finding) -> (String, String) {
 
 /// Tells both.
 pub(super) fn both(mut finding: Finding) -> Finding {
+    if [NO_REGISTRY, SHALLOW, FOLDER].contains(&finding.help.as_str()) {
+        return finding;
+    }
     let (waiting, merged) = recipes(&finding);
     finding.help = match finding.rule {
         id::DIGESTS if !finding.help.is_empty() => format!("{}. Not published yet: {waiting}. Published already: {merged}.", finding.help),

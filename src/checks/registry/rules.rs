@@ -16,6 +16,7 @@ pub(super) mod id {
     pub(in crate::checks::registry) const DIGESTS: &str = "digests";
     pub(in crate::checks::registry) const DEPENDENCIES: &str = "dependencies";
     pub(in crate::checks::registry) const APPEND_ONLY: &str = "append-only";
+    pub(in crate::checks::registry) const ERASED_CONTENT: &str = "erased-content";
     pub(in crate::checks::registry) const ONE_CHANGE: &str = "one-change";
     pub(in crate::checks::registry) const FOREIGN_PATH: &str = "foreign-path";
     pub(in crate::checks::registry) const ADOPTION: &str = "adoption";
@@ -121,6 +122,15 @@ pub(in crate::checks) const RULES: &[Rule] = &[
         why: "Others have it in their lock files: the same version must be the same bytes for everybody, for ever.",
         source: "Format: contract of forum.",
         mend: "take the change back",
+        waivable: false,
+    },
+    Rule {
+        id: id::ERASED_CONTENT,
+        severity: Severity::Error,
+        what: "No commit that `main` has, or would get, holds the content of a removed version.",
+        why: "What was erased for a person's sake comes back with a branch that was begun before the rewrite: a merge brings its whole history along, and everybody who fetches gets it.",
+        source: "Format: contract of forum, integrity. Law: GDPR, article 17.",
+        mend: "make the contribution anew on the newest `main`; docs/registry-maintainers.md of forum tells how a version is erased",
         waivable: false,
     },
     Rule {

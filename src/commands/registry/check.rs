@@ -36,6 +36,13 @@ pub struct Check {
     format: Format,
 }
 
+impl Check {
+    /// Whether everything that is said is one JSON object, an error too.
+    pub(super) const fn is_json(&self) -> bool {
+        matches!(self.format, Format::Json)
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -47,7 +54,8 @@ pub(super) fn run(context: &Context, args: &Check) -> Result<Outcome> {
         None => of_whole(context, &place)?,
     };
     let outcome = if checked.errors > 0 { Outcome::No } else { Outcome::Done };
-    answer(context, "registry check", &FindingsReport::from(checked), args.format);
+    let report = FindingsReport::from(checked);
+    answer(context, "registry check", (&report, &report.findings), args.format);
     if outcome == Outcome::No {
         context.ui.say("  try: forum explain RULE");
     }

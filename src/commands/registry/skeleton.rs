@@ -34,7 +34,9 @@ const COMPONENT: [(&str, &str); 4] = [
     ("settings.json", include_str!("skeleton/example/settings.json")),
 ];
 
-const PUBLISHER: &str = "# The owner of the example, and no more: take it away with the example.\n\
+const PUBLISHER: &str = "# The owner of the example, and no more. Who wants neither takes both out before the first push\n\
+     # (git rm -r publishers/example.toml index/example components/example, then git commit --amend);\n\
+     # afterwards they stay, as everything does that was published.\n\
      title = \"Example\"\nkind = \"association\"\ncontact = \"forum@example.org\"\nurl = \"https://example.org\"\n";
 
 /// All files, by path.

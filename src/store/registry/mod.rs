@@ -6,6 +6,7 @@ mod folder;
 mod git;
 mod mirror;
 mod network;
+mod past;
 mod people;
 mod rewrite;
 mod rows;

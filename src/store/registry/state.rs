@@ -12,7 +12,7 @@ use git2::{ObjectType, Oid, Repository};
 use super::content::{Content, tree_id};
 use super::folder::Folder;
 use super::git::{GitTree, repository_at};
-use super::{Registry, Source};
+use super::{Registry, Source, past};
 use crate::error::{Code, Failure};
 use crate::fail;
 use crate::model::content::ContentFile;
@@ -21,7 +21,7 @@ use crate::model::id::ComponentId;
 use crate::model::index::{MAX_BYTES, VersionRecord};
 use crate::model::path::{RelPath, check_part};
 use crate::model::registry_file::Limits;
-use crate::model::registry_state::{Directory, Held, Obstacle, RegistryState, Trouble};
+use crate::model::registry_state::{Directory, Held, Obstacle, Past, RegistryState, Trouble};
 use crate::model::resolve::Catalog as _;
 use crate::store::objects::Objects;
 
@@ -50,8 +50,8 @@ pub struct Pinned {
 
 /// What it holds at one commit, or now.
 pub enum State {
-    /// A commit.
-    Commit(Box<GitTree>),
+    /// A commit; with the one that a contribution to it began at.
+    Commit(Box<GitTree>, Option<Oid>),
     /// A folder.
     Folder(Folder),
 }
@@ -125,7 +125,7 @@ impl LocalRegistry {
             fail!(Code::Usage, "HEAD and `{}` have no commit in common", reference.escape_debug());
         };
         let second = repository_at(path)?.context("the repository went away")?;
-        Ok((State::at(second, common)?, State::at(repository, head)?))
+        Ok((State::at(second, common, None)?, State::at(repository, head, Some(common))?))
     }
 }
 
@@ -147,19 +147,19 @@ impl Pinned {
     pub fn open(&self) -> Result<State> {
         match self.commit {
             None => Ok(State::Folder(Folder::open(&self.path)?)),
-            Some(commit) => State::at(repository_at(&self.path)?.context("the repository went away")?, commit),
+            Some(commit) => State::at(repository_at(&self.path)?.context("the repository went away")?, commit, None),
         }
     }
 }
 
 impl State {
-    fn at(repository: Repository, commit: Oid) -> Result<Self> {
-        Ok(Self::Commit(Box::new(GitTree::at(repository, commit)?)))
+    fn at(repository: Repository, commit: Oid, since: Option<Oid>) -> Result<Self> {
+        Ok(Self::Commit(Box::new(GitTree::at(repository, commit)?), since))
     }
 
     fn source(&self) -> &dyn Source {
         match self {
-            Self::Commit(tree) => &**tree,
+            Self::Commit(tree, _) => &**tree,
             Self::Folder(folder) => folder,
         }
     }
@@ -171,7 +171,7 @@ impl State {
     pub fn paths(&self) -> Result<Vec<String>> {
         let mut found = match self {
             Self::Folder(folder) => folder.paths()?,
-            Self::Commit(tree) => differences(tree.repository(), None, tree.root())?,
+            Self::Commit(tree, _) => differences(tree.repository(), None, tree.root())?,
         };
         found.sort();
         Ok(found)
@@ -182,7 +182,7 @@ impl State {
     /// # Errors
     /// When the trees cannot be read.
     pub fn touched(&self, later: &Self) -> Result<Vec<String>> {
-        let (Self::Commit(before), Self::Commit(after)) = (self, later) else { return Ok(Vec::new()) };
+        let (Self::Commit(before, _), Self::Commit(after, _)) = (self, later) else { return Ok(Vec::new()) };
         let mut paths = differences(after.repository(), Some(before.root()), after.root())?;
         paths.sort();
         paths.dedup();
@@ -198,14 +198,14 @@ impl RegistryState for State {
 
     fn tree(&self, id: &ComponentId) -> Result<Option<ObjectId>> {
         match self {
-            Self::Commit(tree) => tree.tree(&format!("components/{id}").parse()?),
+            Self::Commit(tree, _) => tree.tree(&format!("components/{id}").parse()?),
             Self::Folder(folder) => folder.directory(id)?.map(|directory| tree_id(&directory.files)).transpose(),
         }
     }
 
     fn directory(&self, id: &ComponentId) -> Result<Option<Directory>> {
         match self {
-            Self::Commit(tree) => directory(tree, id),
+            Self::Commit(tree, _) => directory(tree, id),
             Self::Folder(folder) => folder.directory(id),
         }
     }
@@ -220,6 +220,20 @@ impl RegistryState for State {
             // To look for each object first would cost as much as to read them.
             Err(_) if !self.source().is_at_hand(record)? => Ok(Held::Missing),
             read => judged(read),
+        }
+    }
+
+    fn remaining(&self, id: &ComponentId, trees: &[ObjectId]) -> Result<Vec<Past>> {
+        match self {
+            Self::Commit(tree, _) => past::remaining(tree.repository(), tree.main, id, trees),
+            Self::Folder(_) => Ok(Vec::new()),
+        }
+    }
+
+    fn passed(&self) -> Result<Vec<Past>> {
+        match self {
+            Self::Commit(tree, Some(since)) => past::between(tree.repository(), *since, tree.main),
+            _ => Ok(Vec::new()),
         }
     }
 }

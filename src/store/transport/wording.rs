@@ -57,6 +57,11 @@ pub(in super::super) fn failure(talk: &str, address: &Address) -> Failure {
     match code {
         Code::Io => Failure::new(code, format!("what came from {address} could not be written to the cache: {said}"))
             .hint("make room on the disk, or set FORUM_CACHE_DIR to a directory elsewhere"),
+        Code::Auth if lower.contains("could not read username") => {
+            Failure::new(code, format!("{address} wants credentials, and git has none for it: {said}"))
+                .hint(format!("sign in once with: git ls-remote {address}"))
+                .hint("git config credential.helper shows where git keeps them; docs/ci.md of forum tells how a job gets some")
+        }
         Code::Auth => Failure::new(code, format!("{address} wants other credentials than it got: {said}"))
             .hint(format!("sign in once with: git ls-remote {address}")),
         Code::Denied => Failure::new(code, format!("{address} refuses us: {said}")).hint("ask the registry's maintainers for read access"),
@@ -98,6 +103,14 @@ pub(in super::super) fn essence(talk: &str) -> String {
         None if text.is_empty() => "no reason was given".to_owned(),
         None => text,
     }
+}
+
+/// What the server itself says, from its first line on, which names the rule: at most twenty lines and 4 KiB.
+pub(in super::super) fn reason(talk: &str) -> String {
+    let lines = talk.split(['\n', '\r']).filter(|line| !is_progress(line)).filter_map(|line| line.strip_prefix("remote:"));
+    let kept: Vec<_> = lines.map(str::trim).filter(|line| !line.is_empty()).take(20).collect();
+    let text: String = without_credentials(&escape_line(&kept.join("; "))).chars().take(4096).collect();
+    if text.is_empty() { essence(talk) } else { text }
 }
 
 fn is_progress(line: &str) -> bool {

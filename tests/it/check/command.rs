@@ -77,7 +77,9 @@ fn findings_say_where_and_never_what() {
         (&format!("{DIR}/process.json").into(), &1.into(), &"/a/0!/db".into())
     );
     assert_eq!(found(&answer, "personal-identity-number")[0]["line"], 2);
-    assert_eq!(found(&answer, "personal-email")[0]["pointer"], "/contact/email");
+    let email = found(&answer, "personal-email")[0];
+    assert_eq!(email["pointer"], "/contact/email");
+    assert!(!email["help"].as_str().unwrap().contains("--fix"), "which would not mend it: {email}");
     assert_eq!(sandbox.run(&home, &["check", DIR, "--format", "json"]).exits(3).json(), answer);
     let text = sandbox.run(&home, &["check", DIR]).exits(3);
     silent(&text);
@@ -158,7 +160,8 @@ fn fix_mends_what_is_safe_and_nothing_else() {
     let export =
         "\u{feff}{\r\n\t\"LinkedTasks\": {},\r\n\t\"Processes\": [ { \"Modifier\": \"anna.exempelsson@example.se\", \"n\": 1.50 } ]\r\n}";
     put(&home, "process.json", export);
-    sandbox.run(&home, &["check", DIR]).exits(3);
+    let told = sandbox.run(&home, &["check", DIR]).exits(3);
+    assert!(told.stdout.contains("--fix` empties it"), "{told}");
     let run = sandbox.run(&home, &["check", DIR, "--fix"]).ok();
     silent(&run);
     assert!(run.both().contains("/Processes/0/Modifier"), "{run}");

@@ -27,7 +27,7 @@ fn file(path: &str, bytes: Vec<u8>) -> ContentFile {
 fn checked(files: Vec<ContentFile>) -> Checked {
     let sound = [("component.toml", MANIFEST), ("README.md", README), ("LICENSE", "EUPL-1.2")];
     let files: Vec<_> = sound.iter().map(|(path, text)| file(path, text.as_bytes().to_vec())).chain(files).collect();
-    check(&Candidate { files: &files, obstacles: &[], place: "", registry: None, owner: None, previous: None })
+    check(&Candidate { files: &files, obstacles: &[], hidden: &[], place: "", registry: None, owner: None, previous: None })
 }
 
 fn unpacked(archive: &Path) -> Vec<u8> {
