@@ -12,7 +12,7 @@ use crate::model::digest::FileMode;
 use crate::model::lockfile::LockEntry;
 use crate::model::path::RelPath;
 use crate::model::resolve::Catalog as _;
-use crate::model::secret_places::reading::{Reading, read};
+use crate::model::secret_places::reading::{Reading, read, read_lines};
 use crate::model::secret_places::{Outline, Rules};
 use crate::model::variables::Variable;
 use crate::model::written::normalise;
@@ -42,9 +42,12 @@ impl Originals {
         let mut secrets = BTreeSet::new();
         for (original, outline) in self.files.iter().filter_map(|one| Some((&one.file.path, one.outline.as_ref()?))) {
             let here = found.iter().find(|file| file.path.as_ref() == Some(original)).and_then(|file| file.bytes.as_deref());
-            if let Some(Reading::Found(answers)) = here.map(|bytes| read(&normalise(bytes), outline, &rules)) {
-                secrets.extend(answers.into_values().flatten().filter(|secret| secret.len() >= SHORTEST_SECRET));
-            }
+            let Some(bytes) = here.map(normalise) else { continue };
+            let answers = match read(&bytes, outline, &rules) {
+                Reading::Found(answers) => answers,
+                Reading::Other | Reading::Unclear => read_lines(&bytes, outline, &rules),
+            };
+            secrets.extend(answers.into_values().flatten().filter(|secret| secret.len() >= SHORTEST_SECRET));
         }
         secrets
     }

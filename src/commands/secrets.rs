@@ -1,7 +1,8 @@
 //! Secret answers that stand in a component's files, read back for a merge or another version.
 //!
 //! They are written down nowhere else. The published files tell what stands between them, so each file that was changed
-//! nowhere else says them; what can be read in several ways, or differs from file to file, is not known.
+//! nowhere else says them, and each line of one that was; what can be read in several ways, or differs from file to file,
+//! is not known.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ use crate::model::index::VersionRecord;
 use crate::model::lockfile::LockEntry;
 use crate::model::path::RelPath;
 use crate::model::resolve::Catalog as _;
-use crate::model::secret_places::reading::{Reading, read};
+use crate::model::secret_places::reading::{Reading, read, read_lines};
 use crate::model::secret_places::{Outline, Rules};
 use crate::model::variables::{Answer, Answers, Variable};
 use crate::model::written::normalise;
@@ -61,7 +62,12 @@ pub(super) fn read_back(
     for path in entry.pieces.keys() {
         let Some(outline) = outline(path)? else { continue };
         let Some(bytes) = workspace.read_whole(&entry.path.join(path)?)? else { continue };
-        let Reading::Found(found) = read(&normalise(&bytes), &outline, &rules) else { continue };
+        let bytes = normalise(&bytes);
+        let found = match read(&bytes, &outline, &rules) {
+            Reading::Found(found) => found,
+            Reading::Other => read_lines(&bytes, &outline, &rules),
+            Reading::Unclear => continue,
+        };
         for (name, answer) in found {
             if answers.get(&name).is_some_and(|known| *known != answer) {
                 unsure.insert(name);

@@ -88,6 +88,9 @@ fn an_update_reads_two_secrets_of_one_file_back() {
         version(number, &[("s.env", &format!("A=1\nKEY=@@key@@\nB={b}\nTOK=@@tok@@\n")), ("own.txt", "1\n")]).manifest(&both)
     };
     let copy = Copy::with_answers(vec![of("1.0.0", "2"), of("1.1.0", "22")], &["key=hunter2", "tok=tttt"]);
+    let run = copy.update(&[ID, "--to", "1.0.0", "--set", "tok=t2t2"]).ok();
+    assert_eq!(copy.read("s.env"), "A=1\nKEY=hunter2\nB=2\nTOK=t2t2\n", "{run}");
+    copy.update(&[ID, "--to", "1.0.0", "--set", "tok=tttt"]).ok();
     copy.write("own.txt", "mine\n");
     let run = copy.update(&[ID, "--to", "1.0.0", "--set", "key=fresh"]).ok();
     assert_eq!(outcome(&run, "s.env").0, "upstream", "{run}");
@@ -111,9 +114,13 @@ fn a_secret_goes_into_a_further_file_or_is_said_to_be_missing_there() {
     assert_eq!(copy.read("job.yaml"), "password: abc123\n", "{run}");
     let copy = publish();
     copy.write("p.env", "# of ours\nh1\nh2\nh3\nT=abc123\n");
+    copy.update(&[]).ok();
+    assert_eq!(copy.read("job.yaml"), "password: abc123\n", "it is read from its line");
+    let copy = publish();
+    copy.write("p.env", "h1\nh2\nh3\nTOKEN = abc123\n");
     let run = copy.update(&[]).ok();
     assert!(run.stderr.contains("`tok` is not filled in in job.yaml: forum update"), "{run}");
-    let run = copy.update(&[ID, "--set", "tok=abc123"]).ok();
+    let run = copy.update(&[ID, "--set", "tok=abc123"]).exits(4);
     assert_eq!(copy.read("job.yaml"), "password: abc123\n", "{run}");
     assert!(!run.stderr.contains("not filled in"), "{run}");
 }

@@ -64,8 +64,9 @@ pub(super) fn without_secrets(sides: &Sides<'_>, trio: &Trio, mut places: Vec<Di
 /// Secrets that no answer is known to, and the files in which what was published comes in their place.
 pub(super) fn not_filled_in(sides: &Sides<'_>, combined: &Combined) -> Result<Vec<(String, RelPath)>> {
     let mut found = Vec::new();
-    let beside = |path: &RelPath| combined.open.iter().any(|open| open.beside.as_ref() == Some(path));
-    for write in combined.writes.iter().filter(|write| !beside(&write.path)) {
+    // Where a person must choose, both are there to be seen.
+    let waits = |path: &RelPath| combined.open.iter().any(|open| open.path == *path || open.beside.as_ref() == Some(path));
+    for write in combined.writes.iter().filter(|write| !waits(&write.path)) {
         let Some(file) = &write.trio.theirs else { continue };
         let answers = applied(&sides.theirs.manifest, &sides.theirs.answers);
         for (name, variable) in secrets(&sides.theirs, file).filter(|(name, _)| !answers.contains_key(*name)) {

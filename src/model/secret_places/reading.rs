@@ -1,6 +1,6 @@
 //! The answers in a file of which the text between them is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{LONGEST, MOST_PLACES, Outline, Rules, Way, closed_ends, is_opening, line_end, token_end};
 
@@ -49,6 +49,44 @@ pub fn read(bytes: &[u8], outline: &Outline, rules: &Rules<'_>) -> Reading {
 fn is_published(outline: &Outline, rules: &Rules<'_>, name: &str, answer: &String) -> bool {
     let mut places = outline.places.iter().filter(|place| place.name == name);
     places.any(|place| rules.answer(name, place.way, &place.published).as_ref() == Some(answer))
+}
+
+/// What is told of a file that was changed elsewhere, by variable: a secret that stands alone in a line which was published
+/// once, and is there once.
+#[must_use]
+pub fn read_lines(bytes: &[u8], outline: &Outline, rules: &Rules<'_>) -> BTreeMap<String, Option<String>> {
+    let mut told: BTreeMap<String, Option<String>> = BTreeMap::new();
+    let mut unsure = BTreeSet::new();
+    let parts = parts(outline).unwrap_or_default();
+    for (index, place) in outline.places.iter().enumerate().filter(|(_, place)| place.way == Way::Text) {
+        let Some(pair) = parts.get(index..index + 2) else { break };
+        let Some(text) = in_line(bytes, &outline.open, (pair[0], pair[1]), index == 0) else { continue };
+        // The first line of a document is not all of it.
+        let Some(answer) = rules.answer(&place.name, place.way, text).filter(|_| !is_opening(text, 0)) else { continue };
+        let published = is_published(outline, rules, &place.name, &answer);
+        let answer = (!published).then_some(answer);
+        if told.get(&place.name).is_some_and(|known| *known != answer) {
+            unsure.insert(&place.name);
+        }
+        told.insert(place.name.clone(), answer);
+    }
+    told.retain(|name, _| !unsure.contains(name));
+    told
+}
+
+/// What stands in a line between the end of the part `before` and the start of the part `behind`.
+fn in_line<'b>(bytes: &'b [u8], open: &[u8], (before, behind): (&[u8], &[u8]), is_first: bool) -> Option<&'b [u8]> {
+    let start = memchr::memrchr(b'\n', before).map_or(before, |at| &before[at + 1..]);
+    let end = memchr::memchr(b'\n', behind).map(|at| &behind[..at])?;
+    let whole = is_first || start.len() < before.len();
+    let between = |line: &'b [u8]| line.strip_prefix(start)?.strip_suffix(end);
+    let is_such = |line: &&[u8]| line.strip_prefix(start).is_some_and(|rest| rest.ends_with(end));
+    let once = open.split(|&byte| byte == b'\n').filter(is_such).count() == 1;
+    if !whole || !once || !start.iter().any(u8::is_ascii_alphanumeric) {
+        return None;
+    }
+    let mut found = bytes.split(|&byte| byte == b'\n').filter_map(between);
+    found.next().filter(|_| found.next().is_none())
 }
 
 /// The parts of the text between the places.
@@ -137,5 +175,36 @@ impl Reader<'_> {
         let mut ends: Vec<usize> = (at..=line).filter(fits).collect();
         ends.extend(closed_ends(near, at).filter(|end| *end > line));
         ends
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::secret_places::Place;
+
+    fn outline(parts: &[&str], names: &[&str]) -> Outline {
+        let place = |name: &&str| Place { name: (*name).to_owned(), way: Way::Text, published: format!("@@{name}@@").into_bytes() };
+        let pieces = parts.iter().map(|part| part.len() as u64).collect();
+        Outline { open: parts.concat().into_bytes(), pieces, places: names.iter().map(place).collect() }
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_not_read() {
+        let outline = outline(&["u=", ":", "\n"], &["a", "b"]);
+        let read = |text: &str| read(text.as_bytes(), &outline, &Rules::default());
+        let found = |a: &str, b: &str| Reading::Found([("a", a), ("b", b)].map(|(n, v)| (n.to_owned(), Some(v.to_owned()))).into());
+        assert_eq!((read("u=x:y\n"), read("u=x:y:z\n"), read("u=x\n")), (found("x", "y"), Reading::Unclear, Reading::Other));
+        assert_eq!(read("u=x:@@b@@\n"), Reading::Found([("a".into(), Some("x".into())), ("b".into(), None)].into()));
+    }
+
+    #[test]
+    fn a_secret_is_read_from_its_line_where_others_were_changed() {
+        let outline = outline(&["h\nKEY=\"", "\"\nTOK=", "\nU=", ":", "\n"], &["key", "tok", "a", "b"]);
+        let told = |text: &str| read_lines(text.as_bytes(), &outline, &Rules::default());
+        let want = [("key".to_owned(), Some("x".to_owned())), ("tok".to_owned(), None)];
+        assert_eq!(told("mine\nKEY=\"x\"\nTOK=@@tok@@\nU=a:b\nmine\n"), want.clone().into());
+        assert_eq!(told("KEY=\"x\"\nKEY=\"y\"\nTOK=@@tok@@\n"), [want[1].clone()].into(), "two such lines");
+        assert_eq!(told("KEY=\"x\" # mine\nTOK=-----BEGIN KEY-----\nabc\n"), BTreeMap::new());
     }
 }
