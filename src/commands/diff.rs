@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use semver::Version;
 use serde::Serialize;
 
-use super::originals::originals;
+use super::originals::{Comparison, Original, Originals, originals};
 use super::places::Places;
 use super::update::upstream;
 use super::{Outcome, open_existing};
@@ -22,8 +22,10 @@ use crate::model::id::{ComponentId, IdOrName};
 use crate::model::lockfile::LockEntry;
 use crate::model::merge::renames::{Held, detected};
 use crate::model::path::RelPath;
-use crate::model::written::{file_digests, normalise};
-use crate::store::workspace::Workspace;
+use crate::model::secret_places::Outline;
+use crate::model::update::is_beside;
+use crate::model::written::normalise;
+use crate::store::workspace::{FoundFile, Workspace};
 use crate::ui::Report;
 
 /// Show what you changed, or with --upstream what a newer version would bring
@@ -97,8 +99,10 @@ impl Report for DiffReport {
 struct Shown<'a> {
     bytes: &'a [u8],
     executable: Option<bool>,
-    /// Lengths between its secret answers.
-    pieces: Option<&'a [u64]>,
+    /// What was published between its secret answers.
+    outline: Option<&'a Outline>,
+    /// Whether what it holds is not to be shown.
+    secret: bool,
 }
 
 type Side<'a> = BTreeMap<&'a RelPath, Shown<'a>>;
@@ -135,8 +139,10 @@ fn found(context: &Context, args: &Args) -> Result<(PathBuf, Vec<Row>)> {
     if args.upstream.is_some() {
         for (id, sides) in upstream(&workspace, &mut places, &ids, version.as_ref())? {
             let renames = sides.renamed();
-            let pieces = |path: &RelPath| sides.entry.pieces.get(path).map(Vec::as_slice);
-            differences(&id, &side(&sides.base, &pieces), &side(&sides.theirs, &pieces), &renames, &mut files);
+            // No secret is in these files, but where one goes is nobody's business either.
+            let secret = |path: &RelPath| sides.entry.pieces.contains_key(path);
+            let (base, theirs) = (side(&sides.base, &secret), side(&sides.theirs, &secret));
+            differences(&id, (&base, &theirs), &renames, &mut Comparison::new(&BTreeMap::new()), &mut files);
         }
     } else {
         for entry in ids.iter().filter_map(|id| workspace.lock.components.get(id)) {
@@ -158,11 +164,12 @@ fn meant(args: &Args) -> Result<(Option<IdOrName>, Option<Version>)> {
     }
 }
 
-fn side<'a>(files: &'a [ContentFile], pieces: &dyn Fn(&RelPath) -> Option<&'a [u64]>) -> Side<'a> {
+fn side<'a>(files: &'a [ContentFile], secret: &dyn Fn(&RelPath) -> bool) -> Side<'a> {
     let shown = |file: &'a ContentFile| Shown {
         bytes: &file.bytes,
         executable: Some(file.mode == FileMode::Executable),
-        pieces: pieces(&file.path),
+        outline: None,
+        secret: secret(&file.path),
     };
     files.iter().map(|file| (&file.path, shown(file))).collect()
 }
@@ -176,17 +183,20 @@ fn local(workspace: &Workspace, places: &mut Places<'_>, entry: &LockEntry, rows
     };
     let found = workspace.all_files(entry)?;
     let base: Side<'_> = originals
+        .files
         .iter()
-        .map(|one| {
-            let executable = Some(one.file.mode == FileMode::Executable);
-            (&one.file.path, Shown { bytes: &one.file.bytes, executable, pieces: one.pieces.as_deref() })
+        .map(|Original { file, outline }| {
+            let executable = Some(file.mode == FileMode::Executable);
+            (&file.path, Shown { bytes: &file.bytes, executable, outline: outline.as_ref(), secret: outline.is_some() })
         })
         .collect();
+    let hidden = hidden(workspace, entry, &originals, &found)?;
     let ours: Side<'_> = found
         .iter()
         .filter_map(|file| {
             let path = file.path.as_ref()?;
-            Some((path, Shown { bytes: file.bytes.as_deref().unwrap_or_default(), executable: file.executable, pieces: None }))
+            let (bytes, secret) = (file.bytes.as_deref().unwrap_or_default(), hidden.contains(path));
+            Some((path, Shown { bytes, executable: file.executable, outline: None, secret }))
         })
         .collect();
     let held = Held {
@@ -197,21 +207,51 @@ fn local(workspace: &Workspace, places: &mut Places<'_>, entry: &LockEntry, rows
     let Ok(pairs) = detected(&old, &new, &held);
     let renames = pairs.into_iter().map(|(from, to)| (from.clone(), to.clone())).collect();
     let start = rows.len();
-    differences(&entry.id, &base, &ours, &renames, rows);
+    differences(&entry.id, (&base, &ours), &renames, &mut Comparison::new(&originals.variables), rows);
     // A name that could not be published is that of a file of the receiver's own.
+    let secrets = originals.secrets(&found);
     for file in found.iter().filter(|file| file.path.is_none()) {
-        let (nothing, bytes) = (b"".as_slice(), file.bytes.as_deref().unwrap_or_default());
-        let shown = |bytes| Shown { bytes, executable: None, pieces: None };
-        rows.push(row(&entry.id, &file.shown, "added", &shown(nothing), &shown(bytes)));
+        let bytes = file.bytes.as_deref().unwrap_or_default();
+        let secret = secrets.iter().any(|secret| memchr::memmem::find(bytes, secret.as_bytes()).is_some());
+        let shown = |bytes| Shown { bytes, executable: None, outline: None, secret };
+        rows.push(row(&entry.id, &file.shown, "added", &shown(b""), &shown(bytes)));
     }
     rows[start..].sort_by(|a, b| a.path.cmp(&b.path));
     Ok(())
 }
 
+/// Files here that hold secrets: those of the lock, those that an update which waits has written, with what lies beside
+/// them, and whatever else a secret stands in that can be read from the files.
+fn hidden(workspace: &Workspace, entry: &LockEntry, originals: &Originals, found: &[FoundFile]) -> Result<BTreeSet<RelPath>> {
+    let mut hidden: BTreeSet<RelPath> = entry.pieces.keys().cloned().collect();
+    let waiting = workspace.pending()?.updates.remove(&entry.id);
+    if let Some(waiting) = &waiting {
+        hidden.extend(waiting.entry.pieces.keys().cloned());
+        let open = waiting.open.iter().filter(|open| open.secret);
+        hidden.extend(open.flat_map(|open| [Some(&open.path), open.beside.as_ref()]).flatten().cloned());
+    }
+    let lost = entry.pending.is_some() && waiting.is_none() && !entry.pieces.is_empty();
+    let secrets = originals.secrets(found);
+    for file in found {
+        let (Some(path), Some(bytes)) = (&file.path, &file.bytes) else { continue };
+        let beside = lost && is_beside(path.file_name());
+        if beside || secrets.iter().any(|secret| memchr::memmem::find(bytes, secret.as_bytes()).is_some()) {
+            hidden.insert(path.clone());
+        }
+    }
+    Ok(hidden)
+}
+
 /// A row for each file that differs. Line ends alone are no difference, as everywhere.
-fn differences(id: &ComponentId, old: &Side<'_>, new: &Side<'_>, renames: &BTreeMap<RelPath, RelPath>, rows: &mut Vec<Row>) {
+fn differences(
+    id: &ComponentId,
+    (old, new): (&Side<'_>, &Side<'_>),
+    renames: &BTreeMap<RelPath, RelPath>,
+    comparison: &mut Comparison<'_>,
+    rows: &mut Vec<Row>,
+) {
     let came: BTreeSet<&RelPath> = renames.values().collect();
-    let empty = Shown { bytes: b"", executable: None, pieces: None };
+    let empty = Shown { bytes: b"", executable: None, outline: None, secret: false };
     let start = rows.len();
     for (path, was) in old {
         let to = renames.get(*path);
@@ -219,7 +259,7 @@ fn differences(id: &ComponentId, old: &Side<'_>, new: &Side<'_>, renames: &BTree
         match new.get(target) {
             // Another file came in its place, and has a row of its own.
             Some(_) if to.is_none() && came.contains(path) => {}
-            Some(is) => rows.extend(changed(id, (path, was), (target, is))),
+            Some(is) => rows.extend(changed(id, (path, was), (target, is), comparison)),
             None => rows.push(row(id, path.as_str(), "removed", was, &empty)),
         }
     }
@@ -228,14 +268,13 @@ fn differences(id: &ComponentId, old: &Side<'_>, new: &Side<'_>, renames: &BTree
     rows[start..].sort_by(|a, b| a.path.cmp(&b.path));
 }
 
-fn changed(id: &ComponentId, (from, was): (&RelPath, &Shown<'_>), (path, is): (&RelPath, &Shown<'_>)) -> Option<Row> {
-    let same = match was.pieces {
-        None => normalise(was.bytes) == normalise(is.bytes),
-        Some(pieces) => {
-            let sums = file_digests(was.bytes, Some(pieces));
-            file_digests(is.bytes, Some(pieces)).iter().any(|sum| sums.contains(sum))
-        }
-    };
+fn changed(
+    id: &ComponentId,
+    (from, was): (&RelPath, &Shown<'_>),
+    (path, is): (&RelPath, &Shown<'_>),
+    comparison: &mut Comparison<'_>,
+) -> Option<Row> {
+    let same = comparison.is_same(was.bytes, was.outline, is.bytes);
     if from != path {
         return Some(Row { from: Some(from.clone()), ..row(id, path.as_str(), "renamed", was, is) });
     }
@@ -248,7 +287,7 @@ fn changed(id: &ComponentId, (from, was): (&RelPath, &Shown<'_>), (path, is): (&
 }
 
 fn row(id: &ComponentId, path: &str, change: &'static str, was: &Shown<'_>, is: &Shown<'_>) -> Row {
-    let secret = was.pieces.is_some() || is.pieces.is_some();
+    let secret = was.secret || is.secret;
     let (old, new) = (normalise(was.bytes), normalise(is.bytes));
     let diff = unified(&old, &new);
     let lines = diff.as_deref().map(count);

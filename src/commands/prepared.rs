@@ -13,6 +13,7 @@ use crate::model::index::VersionRecord;
 use crate::model::lockfile::LockEntry;
 use crate::model::manifest::{MANIFEST_FILE, Manifest};
 use crate::model::path::RelPath;
+use crate::model::secret_places::Outline;
 use crate::model::variables::{Answers, Variable, complete};
 use crate::model::written::{digest, normalise};
 use crate::store::registry::{Content, Registry};
@@ -61,23 +62,32 @@ impl Prepared {
 
     /// The entry for the lock, and the files as they are written.
     pub(super) fn write(&mut self, id: &ComponentId, record: &VersionRecord, place: Place) -> Result<(LockEntry, Vec<ContentFile>)> {
+        let Written { entry, files, .. } = self.written(id, record, place)?;
+        Ok((entry, files))
+    }
+
+    /// As [`Self::write`], with what stands between secrets.
+    pub(super) fn written(&mut self, id: &ComponentId, record: &VersionRecord, place: Place) -> Result<Written> {
         let answers = applied(&self.manifest, &self.answers);
         let content = std::mem::take(&mut self.content);
         let mut entry = entry_of(id, record, place, (&self.manifest, &answers));
         entry.executable = content.files.iter().filter(|f| f.mode == FileMode::Executable).map(|f| f.path.clone()).collect();
-        let Written { files, open, pieces } = write_answers(id, content, &self.manifest, &answers)?;
-        entry.pieces = pieces;
-        let sum = |file: &ContentFile| open.get(&file.path).copied().unwrap_or_else(|| Checksum::of(&normalise(&file.bytes)));
+        let (files, outlines) = write_answers(id, content, &self.manifest, &answers)?;
+        entry.pieces = outlines.iter().map(|(path, outline)| (path.clone(), outline.pieces.clone())).collect();
+        let sum = |file: &ContentFile| match outlines.get(&file.path) {
+            Some(outline) => Checksum::of(&outline.open),
+            None => Checksum::of(&normalise(&file.bytes)),
+        };
         entry.written = digest(files.iter().map(|file| (&file.path, sum(file))));
         entry.executable.sort();
-        Ok((entry, files))
+        Ok(Written { entry, files, outlines })
     }
 
     /// The files alone, as they are written.
     pub(super) fn files(&mut self, id: &ComponentId) -> Result<Vec<ContentFile>> {
         let answers = applied(&self.manifest, &self.answers);
         let content = std::mem::take(&mut self.content);
-        write_answers(id, content, &self.manifest, &answers).map(|written| written.files)
+        write_answers(id, content, &self.manifest, &answers).map(|(files, _)| files)
     }
 }
 
@@ -122,27 +132,25 @@ pub(super) fn named_files<'m>(id: &ComponentId, manifest: &'m Manifest, has: imp
     }
 }
 
-/// Files with the answers in them.
-struct Written {
-    files: Vec<ContentFile>,
-    /// The digests of those that hold secrets, with these left out.
-    open: BTreeMap<RelPath, Checksum>,
-    /// How long what stands between the secrets is.
-    pieces: BTreeMap<RelPath, Vec<u64>>,
+/// A version as it is written.
+pub(super) struct Written {
+    pub(super) entry: LockEntry,
+    pub(super) files: Vec<ContentFile>,
+    pub(super) outlines: Outlines,
 }
 
-fn write_answers(id: &ComponentId, content: Content, manifest: &Manifest, answers: &Answers) -> Result<Written> {
+/// What stands between the secrets of the files that hold any.
+pub(super) type Outlines = BTreeMap<RelPath, Outline>;
+
+fn write_answers(id: &ComponentId, content: Content, manifest: &Manifest, answers: &Answers) -> Result<(Vec<ContentFile>, Outlines)> {
     let named = named_files(id, manifest, |path| content.get(path.as_str()).is_some())?;
-    let mut written = Written { files: content.files, open: BTreeMap::new(), pieces: BTreeMap::new() };
-    for file in written.files.iter_mut().filter(|file| named.contains(&file.path)) {
+    let (mut files, mut outlines) = (content.files, Outlines::new());
+    for file in files.iter_mut().filter(|file| named.contains(&file.path)) {
         let rendered = render(id, &file.path, &file.bytes, &manifest.variables, answers)?;
         file.bytes = rendered.bytes;
-        if !rendered.pieces.is_empty() {
-            written.open.insert(file.path.clone(), Checksum::of(&rendered.open));
-            written.pieces.insert(file.path.clone(), rendered.pieces);
-        }
+        outlines.extend(rendered.outline.map(|outline| (file.path.clone(), outline)));
     }
-    Ok(written)
+    Ok((files, outlines))
 }
 
 /// The manifest of a component in the workspace, as it lies there; people may have broken that file.

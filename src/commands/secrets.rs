@@ -1,19 +1,22 @@
-//! Secret answers that stand in a component's files, read back for a merge.
+//! Secret answers that stand in a component's files, read back for a merge or another version.
 //!
-//! They are written down nowhere else. In a component that was not changed here, the lengths between them (`pieces` of
-//! the lock) tell where they stand; what is read is believed only if the files, written with it, are those that lie there.
-//! That no other file was changed is what [`State::Clean`] says.
+//! They are written down nowhere else. The published files tell what stands between them, so each file that was changed
+//! nowhere else says them, and each line of one that was; what can be read in several ways, or differs from file to file,
+//! is not known.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-use super::prepared::Prepared;
+use super::prepared::{Place, Prepared, Written};
 use crate::model::content::bytes_of;
 use crate::model::index::VersionRecord;
 use crate::model::lockfile::LockEntry;
-use crate::model::manifest::Manifest;
 use crate::model::path::RelPath;
 use crate::model::resolve::Catalog as _;
-use crate::model::variables::{Answer, Answers};
+use crate::model::secret_places::reading::{Reading, read, read_lines};
+use crate::model::secret_places::{Outline, Rules};
+use crate::model::variables::{Answer, Answers, Variable};
 use crate::model::written::normalise;
 use crate::store::registry::Registry;
 #[cfg(doc)]
@@ -31,7 +34,9 @@ pub(super) fn known(workspace: &Workspace, registry: &Registry, entry: &LockEntr
     let same = |record: &&VersionRecord| record.tree == entry.tree && record.checksum == entry.checksum;
     let Some(record) = record.filter(same) else { return Ok(None) };
     let mut prepared = Prepared::fetched(registry, entry, record)?;
-    let Some(secrets) = read_back(workspace, entry, &prepared.manifest)? else { return Ok(None) };
+    let Written { outlines, .. } = prepared.written(&entry.id, record, Place::of(entry))?;
+    let secrets = read_back(workspace, entry, &prepared.manifest.variables, &|path| Ok(outlines.get(path).cloned()))?;
+    let mut prepared = Prepared::fetched(registry, entry, record)?;
     prepared.answers.extend(secrets.clone());
     let Ok(files) = prepared.files(&entry.id) else { return Ok(None) };
     for path in entry.pieces.keys() {
@@ -44,40 +49,33 @@ pub(super) fn known(workspace: &Workspace, registry: &Registry, entry: &LockEntr
     Ok(Some(secrets))
 }
 
-/// What stands where secrets stand, in a component whose state is [`State::Clean`]. It is to be believed only if the
-/// files, written with it, are those that lie there.
-pub(super) fn read_back(workspace: &Workspace, entry: &LockEntry, manifest: &Manifest) -> Result<Option<Answers>> {
-    let mut secrets = Answers::new();
-    for (name, _) in manifest.variables.iter().filter(|(_, variable)| variable.is_secret()) {
-        let Some(answer) = stands(workspace, entry, manifest, name)? else { return Ok(None) };
-        secrets.insert(name.clone(), answer);
-    }
-    Ok(Some(secrets))
-}
-
-/// What stands in a file where one secret alone stands, once or several times.
-fn stands(workspace: &Workspace, entry: &LockEntry, manifest: &Manifest, name: &str) -> Result<Option<Answer>> {
-    for (path, pieces) in &entry.pieces {
-        let holds = |name: &str| names(manifest, name, path);
-        let alone = holds(name) && !manifest.variables.iter().any(|(other, v)| other != name && v.is_secret() && holds(other));
-        if !alone {
-            continue;
-        }
+/// The secrets that stand in a component's files, as far as they can be told. `outline` is what was published between
+/// the secrets of a file.
+pub(super) fn read_back(
+    workspace: &Workspace,
+    entry: &LockEntry,
+    variables: &BTreeMap<String, Variable>,
+    outline: &dyn Fn(&RelPath) -> Result<Option<Outline>>,
+) -> Result<Answers> {
+    let rules = Rules::of(variables);
+    let (mut answers, mut unsure) = (BTreeMap::new(), BTreeSet::new());
+    for path in entry.pieces.keys() {
+        let Some(outline) = outline(path)? else { continue };
         let Some(bytes) = workspace.read_whole(&entry.path.join(path)?)? else { continue };
         let bytes = normalise(&bytes);
-        let (Some(first), Ok(times)) = (pieces.first(), u64::try_from(pieces.len() - 1)) else { continue };
-        let free = (bytes.len() as u64).checked_sub(pieces.iter().sum());
-        let Some(length) = free.filter(|free| times > 0 && free % times == 0).map(|free| free / times) else { continue };
-        let (Ok(start), Ok(end)) = (usize::try_from(*first), usize::try_from(first + length)) else { continue };
-        let Some(token) = bytes.get(start..end).and_then(|token| std::str::from_utf8(token).ok()) else { continue };
-        // A bound secret stands as a JSON string.
-        let text = serde_json::from_str(token).unwrap_or_else(|_| token.to_owned());
-        return Ok(Some(Answer::String(text)));
+        let found = match read(&bytes, &outline, &rules) {
+            Reading::Found(found) => found,
+            Reading::Other => read_lines(&bytes, &outline, &rules),
+            Reading::Unclear => continue,
+        };
+        for (name, answer) in found {
+            if answers.get(&name).is_some_and(|known| *known != answer) {
+                unsure.insert(name);
+            } else {
+                answers.insert(name, answer);
+            }
+        }
     }
-    Ok(None)
-}
-
-fn names(manifest: &Manifest, name: &str, path: &RelPath) -> bool {
-    let variable = manifest.variables.get(name);
-    variable.is_some_and(|v| v.replace.iter().any(|one| one.file == *path) || v.bind.iter().any(|one| one.file == *path))
+    let known = answers.into_iter().filter(|(name, _)| !unsure.contains(name));
+    Ok(known.filter_map(|(name, answer)| Some((name, Answer::String(answer?)))).collect())
 }

@@ -10,6 +10,7 @@ use super::json::{Document, Kind, Pointer, embed, is_number, quote};
 use crate::error::{Code, Failure};
 use crate::model::id::ComponentId;
 use crate::model::path::RelPath;
+use crate::model::secret_places::{Outline, Place, Way};
 use crate::model::variables::{Answer, Answers, Variable};
 use crate::model::written::normalise;
 
@@ -18,18 +19,16 @@ use crate::model::written::normalise;
 pub struct Rendered {
     /// What is written.
     pub bytes: Vec<u8>,
-    /// Lengths between the secret answers, or their placeholders, in bytes, with LF for CRLF; empty where the file has no
-    /// secret.
-    pub pieces: Vec<u64>,
-    /// What stands between the secret answers, with LF for CRLF: by it the file is told from an adapted one.
-    pub open: Vec<u8>,
+    /// What stands between the secret answers, or their placeholders; `None` where the file has no secret.
+    pub outline: Option<Outline>,
 }
 
-struct Edit {
+struct Edit<'v> {
     range: Range<usize>,
     /// None while there is no answer: the placeholder stays.
     bytes: Option<Vec<u8>>,
-    secret: bool,
+    /// The variable, where it is secret, and how its answer goes there.
+    secret: Option<(&'v str, Way)>,
 }
 
 /// The files that some variable goes into.
@@ -55,11 +54,12 @@ pub fn render(
     for (name, variable) in variables {
         let fail = |code, why: String| Failure::new(code, format!("{component}: {file}: variable `{name}`: {why}"));
         let answer = answers.get(name);
+        let secret = |way| variable.is_secret().then_some((name.as_str(), way));
         let invalid = |why| fail(Code::InvalidManifest, why);
         for replace in variable.replace.iter().filter(|r| r.file == *file) {
             let ranges = occurrences(bytes, &replace.text, replace.count).map_err(invalid)?;
             let text = answer.map(|answer| answer.to_string().into_bytes());
-            edits.extend(ranges.map(|range| Edit { range, bytes: text.clone(), secret: variable.is_secret() }));
+            edits.extend(ranges.map(|range| Edit { range, bytes: text.clone(), secret: secret(Way::Text) }));
         }
         for bind in variable.bind.iter().filter(|b| b.file == *file) {
             let (range, bytes) = bound(bytes, &bind.pointer, answer).map_err(|wrong| match wrong {
@@ -67,7 +67,7 @@ pub fn render(
                 Unbound::Answer(what) if answer == variable.default.as_ref() => invalid(format!("{what}, which its default is not")),
                 Unbound::Answer(what) => fail(Code::Usage, format!("{what}, which the answer is not")),
             })?;
-            edits.push(Edit { range, bytes, secret: variable.is_secret() });
+            edits.push(Edit { range, bytes, secret: secret(Way::Token) });
         }
     }
     edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
@@ -125,29 +125,28 @@ fn bound(bytes: &[u8], pointer: &str, answer: Option<&Answer>) -> Result<Bound, 
     Ok((target.span, token.map(|token| embed(&token, target.nesting).into_bytes())))
 }
 
-fn splice(bytes: &[u8], edits: &[Edit]) -> Rendered {
+fn splice(bytes: &[u8], edits: &[Edit<'_>]) -> Rendered {
     let mut out = Vec::with_capacity(bytes.len());
-    let (mut at, mut boundaries) = (0, Vec::new());
-    for edit in edits.iter().filter(|edit| edit.bytes.is_some() || edit.secret) {
+    let (mut at, mut boundaries, mut places) = (0, Vec::new(), Vec::new());
+    for edit in edits.iter().filter(|edit| edit.bytes.is_some() || edit.secret.is_some()) {
         out.extend_from_slice(&bytes[at..edit.range.start]);
         let start = out.len();
-        out.extend_from_slice(edit.bytes.as_deref().unwrap_or(&bytes[edit.range.clone()]));
+        let published = &bytes[edit.range.clone()];
+        out.extend_from_slice(edit.bytes.as_deref().unwrap_or(published));
         at = edit.range.end;
-        if edit.secret {
+        if let Some((name, way)) = edit.secret {
             boundaries.push(start..out.len());
+            places.push(Place { name: name.to_owned(), way, published: normalise(published).into_owned() });
         }
     }
     out.extend_from_slice(&bytes[at..]);
-    let pieces = pieces(&out, &boundaries);
-    let open = open(&out, &boundaries);
-    Rendered { bytes: out, pieces, open }
+    let outline = || Outline { open: open(&out, &boundaries), pieces: pieces(&out, &boundaries), places };
+    let outline = (!boundaries.is_empty()).then(outline);
+    Rendered { bytes: out, outline }
 }
 
 /// The lengths between `secrets`, measured in the normalised bytes.
 fn pieces(bytes: &[u8], secrets: &[Range<usize>]) -> Vec<u64> {
-    if secrets.is_empty() {
-        return Vec::new();
-    }
     let text = !bytes.contains(&0);
     let length = |range: Range<usize>| range.filter(|&at| !is_dropped(bytes, text, at)).count() as u64;
     let ends = secrets.iter().map(|range| range.start).chain([bytes.len()]);
@@ -164,9 +163,6 @@ fn is_dropped(bytes: &[u8], text: bool, at: usize) -> bool {
 
 /// The bytes outside of `secrets`, as they are digested.
 fn open(bytes: &[u8], secrets: &[Range<usize>]) -> Vec<u8> {
-    if secrets.is_empty() {
-        return Vec::new();
-    }
     let text = !bytes.contains(&0);
     let mut inside = secrets.iter().peekable();
     let mut outside = |at: usize| {
@@ -265,7 +261,9 @@ mod tests {
     fn pieces_leave_secrets_out() {
         let secret = "[a]\ntype = \"secret\"\nreplace = [{ file = \"f\", text = \"@@A@@\", count = 2 }]\n";
         let rendered = run("k=@@A@@\r\nl=@@A@@;", secret, &[("a", "hemlig")]).expect("rendered");
-        assert_eq!((rendered.pieces.as_slice(), rendered.open.as_slice()), (&[2, 3, 1][..], &b"k=\nl=;"[..]));
-        assert_eq!(run("k=@@A@@ @@A@@", secret, &[]).expect("rendered").pieces, [2, 1, 0], "the placeholder stands there, too");
+        let outline = rendered.outline.expect("an outline");
+        assert_eq!((outline.pieces.as_slice(), outline.open.as_slice()), (&[2, 3, 1][..], &b"k=\nl=;"[..]));
+        let unanswered = run("k=@@A@@ @@A@@", secret, &[]).expect("rendered").outline.expect("an outline");
+        assert_eq!(unanswered.pieces, [2, 1, 0], "the placeholder stands there, too");
     }
 }

@@ -22,6 +22,7 @@ pub mod registry_file;
 pub mod registry_state;
 pub mod resolve;
 pub mod search;
+pub mod secret_places;
 pub(crate) mod text;
 mod toml_document;
 pub(crate) mod toml_error;

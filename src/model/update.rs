@@ -70,6 +70,9 @@ pub struct Open {
     pub conflict: Conflict,
     /// The file beside it, to be removed when it is settled; without one there are markers in the file itself.
     pub beside: Option<RelPath>,
+    /// Whether a secret stands in it, and what it holds is not to be shown.
+    #[serde(default)]
+    pub secret: bool,
 }
 
 /// An update that waits.

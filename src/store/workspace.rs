@@ -15,10 +15,12 @@ use crate::model::content::ContentFile;
 use crate::model::digest::FileMode;
 use crate::model::id::{ComponentId, IdOrName};
 use crate::model::lockfile::{LOCK_FILE, Lock, LockEntry};
+use crate::model::manifest::{MANIFEST_FILE, Manifest};
 use crate::model::path::RelPath;
+use crate::model::secret_places::search::{Divided, matches};
 use crate::model::update::{PENDING_FILE, PendingFile};
 use crate::model::workspace_file::{WORKSPACE_FILE, WorkspaceFile};
-use crate::model::written::{file_digests, matches, normalise};
+use crate::model::written::{Sums, normalise};
 
 /// The most that `forum.toml` and `forum.lock` may hold, in bytes.
 const MAX_FILE: u64 = 32 << 20;
@@ -134,18 +136,23 @@ impl Workspace {
     /// When it cannot be read, or a link or file stands in its place.
     pub fn state(&self, entry: &LockEntry) -> Result<State> {
         let Some(found) = self.files(entry)? else { return Ok(State::Missing) };
-        let mut files = Vec::new();
+        let (mut files, mut divided, mut manifest) = (Vec::new(), Vec::new(), None);
         for found in found {
             let found = found?;
-            match (found.path, found.bytes) {
-                (Some(path), Some(bytes)) if found.executable.is_none_or(|x| x == entry.executable.contains(&path)) => {
-                    let digests = file_digests(&bytes, entry.pieces.get(&path).map(Vec::as_slice));
-                    files.push((path, digests));
-                }
-                _ => return Ok(State::Adapted),
+            let (Some(path), Some(bytes)) = (found.path, found.bytes) else { return Ok(State::Adapted) };
+            if found.executable.is_some_and(|x| x != entry.executable.contains(&path)) {
+                return Ok(State::Adapted);
+            }
+            if path.as_str() == MANIFEST_FILE && !entry.pieces.is_empty() {
+                manifest = Manifest::parse(&entry.id, &entry.version, &bytes).ok();
+            }
+            match entry.pieces.get(&path) {
+                Some(pieces) => divided.push(Divided { path, bytes: normalise(&bytes).into_owned(), pieces: pieces.clone() }),
+                None => files.push((path, Sums::of(&bytes).plain)),
             }
         }
-        Ok(if matches(&files, &entry.written) { State::Clean } else { State::Adapted })
+        let variables = manifest.as_ref().map(|manifest| &manifest.variables);
+        Ok(if matches(&divided, &files, variables, &entry.written) { State::Clean } else { State::Adapted })
     }
 
     /// The files of a component as they lie in the workspace, each read when it is come to; `None` where its directory is

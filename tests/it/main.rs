@@ -48,6 +48,7 @@ mod restore;
 mod round;
 mod safety;
 mod schema;
+mod secrets;
 mod servers;
 mod update;
 mod update_answers;

@@ -102,6 +102,11 @@ impl<'r> Apply<'r> {
             ui.say("nothing newer is there that forum.toml allows");
         }
         self.say_versions(ui, file, choice);
+        for Plan { id, not_filled_in, .. } in &self.plans {
+            for (name, path) in not_filled_in {
+                ui.say(&format!("warning: {id}: the secret `{name}` is not filled in in {path}: forum update {id} --set {name}=..."));
+            }
+        }
         for (LockEntry { id, .. }, adapted) in &self.loose {
             ui.say(&if *adapted {
                 format!("note: {id} is no longer needed; it stays, since you have changed it: forum remove {id}")

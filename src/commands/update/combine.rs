@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 
 use super::edition::Known;
+use super::secret_places::{holds_secrets, without_secrets};
 use super::sides::{Sides, Source, Texts, Trio};
 use crate::formats::merge::{Disagreement, Merged};
 use crate::formats::text::is_binary;
@@ -317,7 +318,8 @@ impl Combined {
         }
         if let Some(why) = settled.conflict {
             let beside = settled.beside.map(|what| self.put_beside(sides, unit, &path, (why, what), taken));
-            self.open.push(Open { path: path.clone(), conflict: why, beside });
+            let secret = holds_secrets(sides, &unit.trio());
+            self.open.push(Open { path: path.clone(), conflict: why, beside, secret });
         }
         self.files.push(FileChange { path, outcome: settled.outcome, conflict: settled.conflict });
     }
@@ -326,7 +328,10 @@ impl Combined {
         let (word, source, theirs) = match (what, unit.theirs) {
             ((_, Beside::Theirs), Some(theirs)) => (THEIRS, Source::Theirs, Some(theirs)),
             ((why, Beside::Theirs), None) => (CONFLICTS, Source::Report(report(sides, path, why, &[])), None),
-            ((why, Beside::Report(places)), _) => (CONFLICTS, Source::Report(report(sides, path, why, &places)), None),
+            ((why, Beside::Report(places)), _) => {
+                let places = without_secrets(sides, &unit.trio(), places);
+                (CONFLICTS, Source::Report(report(sides, path, why, &places)), None)
+            }
         };
         // Below a file there is no place.
         let flat = path.as_str().replace('/', "-").parse().ok().filter(|_| taken.blocks_above(path));

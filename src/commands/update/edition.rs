@@ -14,6 +14,7 @@ use crate::model::index::VersionRecord;
 use crate::model::lockfile::LockEntry;
 use crate::model::manifest::{MANIFEST_FILE, Manifest};
 use crate::model::path::RelPath;
+use crate::model::secret_places::Outline;
 use crate::model::variables::Answers;
 use crate::model::written::{Sums, digest};
 use crate::store::registry::{Registry, Surveyed};
@@ -74,9 +75,9 @@ impl<'r> Edition<'r> {
             if named.contains(path) {
                 let rendered = self.rendered(file)?;
                 sums = Sums::of(&rendered.bytes);
-                if !rendered.pieces.is_empty() {
-                    open.insert(path, Checksum::of(&rendered.open));
-                    entry.pieces.insert(path.clone(), rendered.pieces);
+                if let Some(outline) = rendered.outline {
+                    open.insert(path, Checksum::of(&outline.open));
+                    entry.pieces.insert(path.clone(), outline.pieces);
                 }
             }
             if file.mode == FileMode::Executable {
@@ -97,6 +98,11 @@ impl<'r> Edition<'r> {
         };
         let named = named_files(&self.id, &self.manifest, |_| true)?.contains(path);
         if named { Ok(self.rendered(file)?.bytes) } else { self.registry.surveyed(&self.id, file) }
+    }
+
+    /// What stands between the secrets of a file.
+    pub(super) fn outline(&self, path: &RelPath) -> Result<Option<Outline>> {
+        self.published.get(path).map_or(Ok(None), |file| Ok(self.rendered(file)?.outline))
     }
 
     fn rendered(&self, file: &Surveyed) -> Result<Rendered> {

@@ -117,7 +117,8 @@ fn waiting(workspace: &Workspace, entry: LockEntry, variables: Answers, from: Op
         let left = [THEIRS, CONFLICTS].iter().any(|word| path.file_name().contains(&format!("{word}-{}", entry.version)));
         if left || bytes.is_some_and(|bytes| has_markers(&bytes)) {
             let beside = left.then(|| path.clone());
-            open.push(Open { path, conflict: Conflict::BothModified, beside });
+            let secret = !entry.pieces.is_empty();
+            open.push(Open { path, conflict: Conflict::BothModified, beside, secret });
         }
     }
     let (touched, files, changed_variables, together) = (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());

@@ -12,6 +12,7 @@ mod lost;
 mod pending;
 mod plan;
 mod report;
+mod secret_places;
 mod sides;
 mod unsettled;
 mod upstream;

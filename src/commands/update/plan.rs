@@ -1,6 +1,6 @@
 //! What an update does to each component: its new answers, its three sides, and what comes of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result};
@@ -9,6 +9,7 @@ use semver::Version;
 use super::choose::Target;
 use super::combine::{Combined, combine};
 use super::edition::Edition;
+use super::secret_places::not_filled_in;
 use super::sides::{Ours, Sides};
 use super::upstream::Versions;
 use crate::commands::answers::{self, Given, ask};
@@ -23,13 +24,14 @@ use crate::model::id::ComponentId;
 use crate::model::index::{VersionRecord, VersionState};
 use crate::model::lockfile::LockEntry;
 use crate::model::manifest::Needs;
+use crate::model::path::RelPath;
 use crate::model::resolve::Catalog as _;
 use crate::model::update::VariableChange;
-use crate::model::variables::{Answers, complete};
+use crate::model::variables::{Answers, Variable, complete};
 use crate::store::fs::snapshot::Snapshot;
 use crate::store::interrupt;
 use crate::store::registry::Registry;
-use crate::store::workspace::{State, Workspace};
+use crate::store::workspace::Workspace;
 
 /// One component that changes.
 pub(super) struct Plan<'r> {
@@ -44,6 +46,8 @@ pub(super) struct Plan<'r> {
     pub(super) sides: Sides<'r>,
     pub(super) combined: Combined,
     pub(super) needs: Needs,
+    /// Secrets that are not filled in, and where.
+    pub(super) not_filled_in: Vec<(String, RelPath)>,
     /// What its directory looked like when it was read.
     pub(super) read: Snapshot,
 }
@@ -126,7 +130,8 @@ fn draft<'r>(
     }
     answers.extend(given.for_component(id, named, &edition.manifest.variables)?);
     if context.ui.can_ask() {
-        ask(&context.ui, id, &edition.manifest, &|name| carried.asked.contains_key(name), &mut answers)?;
+        let further = |name: &String| carried.secrets.contains(name) && goes_further(before, &edition.manifest.variables, &carried, name);
+        ask(&context.ui, id, &edition.manifest, &|name| carried.asked.contains_key(name) || further(name), &mut answers)?;
     }
     // A default must not take the place of a secret that stands in the receiver's file.
     for name in carried.secrets.iter().filter(|name| !answers.contains_key(*name)) {
@@ -134,6 +139,18 @@ fn draft<'r>(
     }
     edition.answers = answers;
     Ok(Some(Draft { edition, old, carried }))
+}
+
+/// Whether a variable goes into a file that it did not go into before: nothing stands there yet.
+fn goes_further(old: &Variables, new: &Variables, carried: &Carried, name: &String) -> bool {
+    let files = |variables: &Variables, name: &String| -> BTreeSet<RelPath> {
+        let places = |variable: &Variable| {
+            variable.replace.iter().map(|one| one.file.clone()).chain(variable.bind.iter().map(|one| one.file.clone())).collect()
+        };
+        variables.get(name).map(places).unwrap_or_default()
+    };
+    let before = files(old, carried.renamed.get(name).unwrap_or(name));
+    files(new, name).iter().any(|file| !before.contains(file))
 }
 
 /// Variables of a newer version whose names lead back to those of here only through the versions between, which are
@@ -179,13 +196,12 @@ fn old<'r>(registry: &'r Registry, workspace: &Workspace, entry: &LockEntry) -> 
     let record = fetched_record(registry, entry)?;
     let as_fetched = || format!("{} as it was fetched", entry.version);
     let mut fetched = Edition::fetched(registry, entry, &record).with_context(as_fetched)?;
-    if !entry.pieces.is_empty()
-        && workspace.state(entry)? == State::Clean
-        && let Some(secrets) = secrets::read_back(workspace, entry, &fetched.manifest)?
-    {
+    let secrets = secrets::read_back(workspace, entry, &fetched.manifest.variables, &|path| fetched.outline(path));
+    let secrets = secrets.with_context(as_fetched)?;
+    if !secrets.is_empty() {
         let without = fetched.answers.clone();
         fetched.answers.extend(secrets.clone());
-        if fetched.write(Place::of(entry)).is_ok() && Ours::read(workspace, entry)?.are(&fetched) {
+        if fetched.write(Place::of(entry)).is_ok() {
             return Ok(Some(Old { fetched, secrets }));
         }
         fetched.answers = without;
@@ -232,8 +248,9 @@ fn finish<'r>(workspace: &Workspace, places: &Places<'_>, target: &Target, draft
     let base = old.map(|old| old.fetched);
     let sides = Sides { base, ours, theirs: edition, from: from.clone(), to: record.version.clone(), labels };
     let combined = combine(&sides)?;
+    let not_filled_in = not_filled_in(&sides, &combined)?;
     let from = here.map(|entry| entry.version.clone());
-    Ok(Plan { id: id.clone(), from, entry, variables, changed_variables, sides, combined, needs, read })
+    Ok(Plan { id: id.clone(), from, entry, variables, changed_variables, sides, combined, needs, not_filled_in, read })
 }
 
 /// The answers in `forum.toml`: those that stand there under their new names, and those that were given now.

@@ -51,15 +51,6 @@ impl Ours {
             _ => Err(changed(&format!("{at}/{path}")).into()),
         }
     }
-
-    /// Whether these are the files of a version, and no others: line ends aside.
-    pub(super) fn are(&self, edition: &Edition<'_>) -> bool {
-        let same = |(ours, theirs): (&Known, &Known)| {
-            let plain = |known: &Known| known.sums.map(|sums| sums.plain);
-            plain(ours) == plain(theirs) && ours.executable.is_none_or(|x| theirs.executable == Some(x))
-        };
-        self.files.keys().eq(edition.files.keys()) && self.files.values().zip(edition.files.values()).all(same)
-    }
 }
 
 /// The three sides of a component.
