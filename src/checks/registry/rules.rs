@@ -127,7 +127,7 @@ pub(in crate::checks) const RULES: &[Rule] = &[
     Rule {
         id: id::ERASED_CONTENT,
         severity: Severity::Error,
-        what: "No commit that `main` has, or would get, holds the content of a removed version.",
+        what: "No commit that `main` has, or would get, holds the content of a removed version. What `main` has already is a warning until its history is rewritten.",
         why: "What was erased for a person's sake comes back with a branch that was begun before the rewrite: a merge brings its whole history along, and everybody who fetches gets it.",
         source: "Format: contract of forum, integrity. Law: GDPR, article 17.",
         mend: "make the contribution anew on the newest `main`; docs/registry-maintainers.md of forum tells how a version is erased",
