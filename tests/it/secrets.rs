@@ -75,6 +75,11 @@ fn a_key_of_many_lines_is_a_secret_and_lines_below_it_are_not() {
     fs::write(ws.join("given.toml"), format!("kk = '''\n{key}'''\n")).unwrap();
     sandbox.run(&ws, &["fetch", ID, "--answers", "given.toml", "--json"]).ok();
     let file = ws.join("components").join(ID).join("key.pem");
+    let other = sandbox.workspace("other", &registry.url());
+    fs::write(other.join("given.toml"), "kk = \"one\\ntwo\"\n").unwrap();
+    let run = sandbox.run(&other, &["fetch", ID, "--answers", "given.toml", "--json"]).ok();
+    assert!(run.stderr.contains("the secret `kk` has lines") && !run.both().contains("two"), "{run}");
+    assert_eq!(sandbox.run(&other, &["status", "--json"]).components()[ID]["state"], "adapted");
     for (added, state) in [("", "clean"), ("mine\n", "adapted")] {
         fs::write(&file, format!("# key\n{key}\n{added}")).unwrap();
         assert_eq!(sandbox.run(&ws, &["status", "--json"]).components()[ID]["state"], state);

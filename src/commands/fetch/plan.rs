@@ -21,6 +21,7 @@ use crate::model::lockfile::LockEntry;
 use crate::model::manifest::{Manifest, Needs};
 use crate::model::path::RelPath;
 use crate::model::resolve::Chosen;
+use crate::model::secret_places::is_told_apart;
 use crate::model::variables::{Answer, Answers, Variable, complete};
 use crate::model::workspace_file::{Entry, WORKSPACE_FILE};
 use crate::store::workspace::{State, Workspace};
@@ -291,6 +292,13 @@ fn draft(
     answers.extend(given);
     if context.ui.can_ask() && old.is_none() {
         ask(&context.ui, id, &manifest, &|_| true, &mut answers)?;
+    }
+    let mixed = |(name, answer): &(&String, &Answer)| {
+        let variable = manifest.variables.get(*name).filter(|variable| variable.is_secret() && !variable.replace.is_empty());
+        variable.is_some() && !is_told_apart(&answer.to_string())
+    };
+    for (name, _) in answers.iter().filter(mixed) {
+        context.ui.say(&format!("note: {id}: the secret `{name}` has lines that nothing tells from yours: its files count as changed"));
     }
     write_down(workspace, target, &wish, &manifest, &answers);
     Ok(Draft { path, url, state, prepared: Some(Prepared { content, manifest, answers }) })

@@ -104,7 +104,8 @@ impl<'r> Apply<'r> {
         self.say_versions(ui, file, choice);
         for Plan { id, not_filled_in, .. } in &self.plans {
             for (name, path) in not_filled_in {
-                ui.say(&format!("warning: {id}: the secret `{name}` is not filled in in {path}: forum update {id} --set {name}=..."));
+                let when = if self.pending.contains_key(id) { " (when this update is settled)" } else { "" };
+                ui.say(&format!("warning: {id}: the secret `{name}` is not filled in in {path}: forum update {id} --set {name}=...{when}"));
             }
         }
         for (LockEntry { id, .. }, adapted) in &self.loose {

@@ -160,7 +160,7 @@ fn files() -> impl Strategy<Value = Made> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn untouched_files_are_found_and_read_back(made in files()) {
