@@ -56,4 +56,5 @@ mod update_around;
 mod update_back;
 mod update_faults;
 mod update_names;
+mod update_table;
 mod variables;

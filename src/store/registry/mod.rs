@@ -6,6 +6,7 @@ mod folder;
 mod git;
 mod mirror;
 mod network;
+mod options;
 mod past;
 mod people;
 mod rewrite;
@@ -19,14 +20,13 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use semver::Version;
 
 pub use content::{Content, Surveyed, tree_id};
 pub use mirror::{Mirrored, mirror};
 pub(super) use network::sound;
+pub use options::{Options, Progress, Visit};
 pub use rewrite::Tombstone;
 pub use start::{First, start};
 pub use state::{LocalRegistry, Pinned, State};
@@ -45,7 +45,6 @@ use crate::model::registry_file::{Limits, REGISTRY_FILE, RegistryFile};
 use crate::model::resolve::Catalog;
 use crate::store::memory::{Contribution, Memory};
 use crate::store::objects::Objects;
-use crate::store::transport::EngineChoice;
 
 /// The largest `registry.toml`, in bytes.
 const MAX_REGISTRY_FILE: u64 = 1 << 20;
@@ -106,63 +105,6 @@ struct Listed {
 
 /// What the user, once, should be told about a registry.
 pub(crate) type Notes = Rc<RefCell<Vec<String>>>;
-
-/// Where registries are cached and remembered, and how servers are asked.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The cache.
-    pub cache_dir: Option<PathBuf>,
-    /// The memory.
-    pub state_dir: Option<PathBuf>,
-    /// Whether asking a server is forbidden.
-    pub offline: bool,
-    /// What forbids it, for messages: a flag or a variable.
-    pub offline_by: &'static str,
-    /// Silence after which a server is given up.
-    pub timeout: Duration,
-    /// Who asks.
-    pub engine: EngineChoice,
-    /// Whether a person can be asked for a password.
-    pub terminal: bool,
-    /// The version of this program.
-    pub running: Version,
-    /// Whether a `main` that does not descend from the last one is taken.
-    pub accept_rewrite: bool,
-    /// Told what is being done.
-    pub progress: Progress,
-}
-
-/// Told what is being done, for people who wait.
-#[derive(Clone)]
-pub struct Progress(Rc<dyn Fn(&str)>);
-
-impl Progress {
-    /// Calls `tell` with each phase.
-    #[must_use]
-    pub fn new(tell: impl Fn(&str) + 'static) -> Self {
-        Self(Rc::new(tell))
-    }
-
-    /// Says what is being done now.
-    pub fn tell(&self, phase: &str) {
-        (self.0)(phase);
-    }
-}
-
-impl std::fmt::Debug for Progress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Progress")
-    }
-}
-
-/// What a registry is opened for.
-#[derive(Debug, Default)]
-pub struct Visit {
-    /// Whether the newest `main` is needed; else the cache will do, where it has one.
-    pub newest: bool,
-    /// Components that will be read: they come in the first request.
-    pub components: Vec<IdOrName>,
-}
 
 /// An opened registry.
 pub struct Registry {
