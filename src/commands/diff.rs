@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use semver::Version;
 use serde::Serialize;
 
-use super::originals::{Comparison, Original, Originals, originals};
+use super::originals::{Comparison, Original, originals};
 use super::places::Places;
 use super::update::upstream;
 use super::{Outcome, open_existing};
@@ -190,7 +190,8 @@ fn local(workspace: &Workspace, places: &mut Places<'_>, entry: &LockEntry, rows
             (&file.path, Shown { bytes: &file.bytes, executable, outline: outline.as_ref(), secret: outline.is_some() })
         })
         .collect();
-    let hidden = hidden(workspace, entry, &originals, &found)?;
+    let secrets = originals.secrets(&found);
+    let hidden = hidden(workspace, entry, &secrets, &found)?;
     let ours: Side<'_> = found
         .iter()
         .filter_map(|file| {
@@ -209,10 +210,9 @@ fn local(workspace: &Workspace, places: &mut Places<'_>, entry: &LockEntry, rows
     let start = rows.len();
     differences(&entry.id, (&base, &ours), &renames, &mut Comparison::new(&originals.variables), rows);
     // A name that could not be published is that of a file of the receiver's own.
-    let secrets = originals.secrets(&found);
     for file in found.iter().filter(|file| file.path.is_none()) {
         let bytes = file.bytes.as_deref().unwrap_or_default();
-        let secret = secrets.iter().any(|secret| memchr::memmem::find(bytes, secret.as_bytes()).is_some());
+        let secret = holds_any(bytes, &secrets);
         let shown = |bytes| Shown { bytes, executable: None, outline: None, secret };
         rows.push(row(&entry.id, &file.shown, "added", &shown(b""), &shown(bytes)));
     }
@@ -220,9 +220,13 @@ fn local(workspace: &Workspace, places: &mut Places<'_>, entry: &LockEntry, rows
     Ok(())
 }
 
+fn holds_any(bytes: &[u8], secrets: &BTreeSet<String>) -> bool {
+    secrets.iter().any(|secret| memchr::memmem::find(bytes, secret.as_bytes()).is_some())
+}
+
 /// Files here that hold secrets: those of the lock, those that an update which waits has written, with what lies beside
 /// them, and whatever else a secret stands in that can be read from the files.
-fn hidden(workspace: &Workspace, entry: &LockEntry, originals: &Originals, found: &[FoundFile]) -> Result<BTreeSet<RelPath>> {
+fn hidden(workspace: &Workspace, entry: &LockEntry, secrets: &BTreeSet<String>, found: &[FoundFile]) -> Result<BTreeSet<RelPath>> {
     let mut hidden: BTreeSet<RelPath> = entry.pieces.keys().cloned().collect();
     let waiting = workspace.pending()?.updates.remove(&entry.id);
     if let Some(waiting) = &waiting {
@@ -231,11 +235,10 @@ fn hidden(workspace: &Workspace, entry: &LockEntry, originals: &Originals, found
         hidden.extend(open.flat_map(|open| [Some(&open.path), open.beside.as_ref()]).flatten().cloned());
     }
     let lost = entry.pending.is_some() && waiting.is_none() && !entry.pieces.is_empty();
-    let secrets = originals.secrets(found);
     for file in found {
         let (Some(path), Some(bytes)) = (&file.path, &file.bytes) else { continue };
         let beside = lost && is_beside(path.file_name());
-        if beside || secrets.iter().any(|secret| memchr::memmem::find(bytes, secret.as_bytes()).is_some()) {
+        if beside || holds_any(bytes, secrets) {
             hidden.insert(path.clone());
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use anyhow::Result;
 use serde::Serialize;
@@ -9,6 +10,7 @@ use serde::Serialize;
 use super::prepared::{Place, Prepared, Written};
 use crate::model::content::ContentFile;
 use crate::model::digest::FileMode;
+use crate::model::index::VersionRecord;
 use crate::model::lockfile::LockEntry;
 use crate::model::path::RelPath;
 use crate::model::resolve::Catalog as _;
@@ -53,17 +55,21 @@ impl Originals {
     }
 }
 
+/// The registry's record of what was fetched; `None` where it has none, or one with other digests.
+pub(super) fn record_of(registry: &Registry, entry: &LockEntry) -> Result<Option<Rc<VersionRecord>>> {
+    let index = registry.index(&entry.id)?;
+    let record = index.as_ref().and_then(|index| index.versions.iter().find(|record| record.version == entry.version));
+    Ok(record.filter(|record| entry.other_digests(record).is_empty()).cloned())
+}
+
 /// The files that `entry` stands for; `None` where they are not at hand, or are others now.
 pub(super) fn originals(registry: &Registry, entry: &LockEntry) -> Result<Option<Originals>> {
-    let index = registry.index(&entry.id)?;
-    let record = index.as_ref().and_then(|index| index.record(&entry.version));
-    let same = record.filter(|record| entry.other_digests(record).is_empty());
-    let Some(record) = same else { return Ok(None) };
-    if !registry.is_at_hand(record)? {
+    let Some(record) = record_of(registry, entry)? else { return Ok(None) };
+    if !registry.is_at_hand(&record)? {
         return Ok(None);
     }
-    let mut prepared = Prepared::fetched(registry, entry, record)?;
-    let Written { files, mut outlines, .. } = prepared.written(&entry.id, record, Place::of(entry))?;
+    let mut prepared = Prepared::fetched(registry, entry, &record)?;
+    let Written { files, mut outlines, .. } = prepared.written(&entry.id, &record, Place::of(entry))?;
     let original = |file: ContentFile| Original { outline: outlines.remove(&file.path), file };
     Ok(Some(Originals { files: files.into_iter().map(original).collect(), variables: prepared.manifest.variables }))
 }

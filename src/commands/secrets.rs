@@ -8,12 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
+use super::originals::record_of;
 use super::prepared::{Place, Prepared, Written};
 use crate::model::content::bytes_of;
-use crate::model::index::VersionRecord;
 use crate::model::lockfile::LockEntry;
 use crate::model::path::RelPath;
-use crate::model::resolve::Catalog as _;
 use crate::model::secret_places::reading::{Reading, read, read_lines};
 use crate::model::secret_places::{Outline, Rules};
 use crate::model::variables::{Answer, Answers, Variable};
@@ -29,14 +28,12 @@ pub(super) fn known(workspace: &Workspace, registry: &Registry, entry: &LockEntr
     if entry.pieces.is_empty() {
         return Ok(None);
     }
-    let index = registry.index(&entry.id)?;
-    let record = index.as_ref().and_then(|index| index.record(&entry.version));
-    let same = |record: &&VersionRecord| record.tree == entry.tree && record.checksum == entry.checksum;
-    let Some(record) = record.filter(same) else { return Ok(None) };
-    let mut prepared = Prepared::fetched(registry, entry, record)?;
-    let Written { outlines, .. } = prepared.written(&entry.id, record, Place::of(entry))?;
+    let Some(record) = record_of(registry, entry)? else { return Ok(None) };
+    let mut prepared = Prepared::fetched(registry, entry, &record)?;
+    let published = prepared.content.clone();
+    let Written { outlines, .. } = prepared.written(&entry.id, &record, Place::of(entry))?;
     let secrets = read_back(workspace, entry, &prepared.manifest.variables, &|path| Ok(outlines.get(path).cloned()))?;
-    let mut prepared = Prepared::fetched(registry, entry, record)?;
+    prepared.content = published;
     prepared.answers.extend(secrets.clone());
     let Ok(files) = prepared.files(&entry.id) else { return Ok(None) };
     for path in entry.pieces.keys() {

@@ -364,6 +364,12 @@ impl IndexFile {
         self.versions.iter().find(|record| record.version == *version).map(Rc::as_ref)
     }
 
+    /// Whether a version was ever published, as far as the file tells: it has a record, or a tombstone.
+    #[must_use]
+    pub fn knows(&self, version: &Version) -> bool {
+        self.record(version).is_some() || self.removed.contains_key(version)
+    }
+
     /// Whether a version can be had. A tombstone weighs more than a yank.
     #[must_use]
     pub fn state(&self, version: &Version) -> VersionState<'_> {

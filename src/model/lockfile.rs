@@ -76,6 +76,15 @@ pub struct Pending {
     pub answers: Answers,
 }
 
+impl Pending {
+    /// From what is in the lock `now` to what it will be `then`.
+    #[must_use]
+    pub fn between(now: &LockEntry, then: &LockEntry) -> Self {
+        let answers = if then.answers == now.answers { Answers::new() } else { then.answers.clone() };
+        Self { to: then.version.clone(), answers }
+    }
+}
+
 impl LockEntry {
     /// The digests that the registry's record has otherwise: what they are of, the lock's, the registry's.
     #[must_use]

@@ -279,7 +279,7 @@ fn new_versions<'a>(index: &IndexFile, seen: impl Iterator<Item = Seen<'a>>) -> 
 
 /// The failure for what was seen after the first `accepted` bytes and is in the index no more.
 fn gone(id: &ComponentId, index: Option<&IndexFile>, seen: &[Seen<'_>], accepted: usize) -> Option<Failure> {
-    let is_there = |version: &Version| index.is_some_and(|index| index.record(version).is_some() || index.removed.contains_key(version));
+    let is_there = |version: &Version| index.is_some_and(|index| index.knows(version));
     let lost = |line: &&Seen<'_>| line.at >= accepted && line.version.parse().is_ok_and(|version| !is_there(&version));
     let versions: BTreeSet<_> = seen.iter().filter(lost).map(|line| line.version).collect();
     let named = versions.into_iter().collect::<Vec<_>>().join(", ");

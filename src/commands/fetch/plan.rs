@@ -61,6 +61,17 @@ pub(super) enum Step {
     Write { files: Vec<ContentFile>, new: bool },
 }
 
+impl Step {
+    /// For what stays as it lies; `None` where nothing does.
+    const fn as_it_lies(state: State) -> Option<Self> {
+        match state {
+            State::Missing => None,
+            State::Clean => Some(Self::Unchanged),
+            State::Adapted => Some(Self::Kept { wanted: None, other_answers: false }),
+        }
+    }
+}
+
 /// A component with its lock entry as it will be.
 pub(super) struct Planned {
     pub(super) entry: LockEntry,
@@ -122,11 +133,7 @@ pub(super) fn settled(workspace: &Workspace, places: &Places<'_>) -> Result<Opti
         return Ok(None);
     }
     for (entry, registry) in reached.into_values() {
-        let step = match workspace.state(entry)? {
-            State::Missing => return Ok(None),
-            State::Clean => Step::Unchanged,
-            State::Adapted => Step::Kept { wanted: None, other_answers: false },
-        };
+        let Some(step) = Step::as_it_lies(workspace.state(entry)?) else { return Ok(None) };
         planned.push(Planned::as_it_is(workspace, entry.clone(), registry, step));
     }
     planned.sort_by(|a, b| a.entry.id.cmp(&b.entry.id));
@@ -138,11 +145,7 @@ pub(super) fn left_over(workspace: &Workspace, places: &Places<'_>, wanted: &dyn
     let mut found = Vec::new();
     for id in workspace.lock.left_over().into_iter().filter(|id| !wanted(id)) {
         let Some(entry) = workspace.lock.components.get(id) else { continue };
-        let step = match workspace.state(entry)? {
-            State::Missing => continue,
-            State::Clean => Step::Unchanged,
-            State::Adapted => Step::Kept { wanted: None, other_answers: false },
-        };
+        let Some(step) = Step::as_it_lies(workspace.state(entry)?) else { continue };
         let registry = places.name_of(&entry.registry).unwrap_or_else(|| entry.registry.clone());
         found.push(Planned::as_it_is(workspace, entry.clone(), registry, step));
     }

@@ -42,8 +42,7 @@ impl<'r> Apply<'r> {
             if !pending.contains_key(&plan.id) {
                 lock.components.insert(plan.id.clone(), plan.entry.clone());
             } else if let Some(entry) = lock.components.get_mut(&plan.id) {
-                let answers = Some(plan.entry.answers.clone()).filter(|answers| *answers != entry.answers);
-                entry.pending = Some(Pending { to: plan.entry.version.clone(), answers: answers.unwrap_or_default() });
+                entry.pending = Some(Pending::between(entry, &plan.entry));
             }
         }
         let mut loose = Vec::new();

@@ -88,8 +88,7 @@ pub(in crate::commands) fn remember(workspace: &mut Workspace, ui: &Ui) -> Resul
         let here = workspace.lock.components.get_mut(id).filter(|entry| Some(&entry.version) == waiting.from.as_ref());
         if let Some(entry) = here.filter(|entry| entry.pending.is_none()) {
             ui.say(&format!("note: an update of {id} waits for you, which forum.lock does not say any more"));
-            let answers = Some(waiting.entry.answers.clone()).filter(|answers| *answers != entry.answers).unwrap_or_default();
-            entry.pending = Some(Pending { to: waiting.entry.version.clone(), answers });
+            entry.pending = Some(Pending::between(entry, &waiting.entry));
         }
     }
     Ok(())

@@ -154,6 +154,16 @@ pub(super) fn read_json<T: for<'a> Deserialize<'a>>(forum: &Dir, name: &str) -> 
     }
 }
 
+/// What a change finds when it is decided.
+pub(super) struct Look {
+    /// What lies at the target.
+    pub(super) before: Checksum,
+    /// What is to lie there.
+    pub(super) after: Checksum,
+    /// What that looks like, where it is a directory.
+    pub(super) staged: Snapshot,
+}
+
 /// The directories that a journal speaks of.
 pub(super) struct Change<'a> {
     pub(super) workspace: &'a Dir,
@@ -237,20 +247,17 @@ impl Change<'_> {
         Ok(rescued)
     }
 
-    /// What the directories that are staged look like.
-    pub(super) fn staged(&self) -> Result<Vec<Snapshot>> {
-        let look = |number| self.stage(number).and_then(|(stage, _, slot)| tree(&stage, &slot));
-        (0..self.journal.operations.len()).map(look).collect()
-    }
-
     /// What lies at each target and on each stage, for the journal.
-    pub(super) fn look(&self) -> Result<Vec<(Checksum, Checksum)>> {
+    pub(super) fn look(&self) -> Result<Vec<Look>> {
         let mut looks = Vec::new();
         for (number, operation) in self.journal.operations.iter().enumerate() {
             let (stage, _, slot) = self.stage(number)?;
             let above = if self.has_parent(operation) { Some(self.place(&operation.target)?) } else { None };
             let before = above.map_or_else(|| Ok(nothing()), |(parent, name)| look(&parent, &name))?;
-            looks.push((before, look(&stage, &slot)?));
+            let is_tree = operation.kind == OperationKind::PutTree;
+            let staged = if is_tree { tree(&stage, &slot)? } else { Snapshot::default() };
+            let after = if is_tree { staged.digest() } else { look(&stage, &slot)? };
+            looks.push(Look { before, after, staged });
         }
         Ok(looks)
     }

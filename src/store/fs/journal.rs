@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::apply::{self, AREAS, BESIDE, Change, FORUM, IGNORE, Journal, OLD, Operation, OperationKind, STAGE};
+use super::apply::{self, AREAS, BESIDE, Change, FORUM, IGNORE, Journal, Look, OLD, Operation, OperationKind, STAGE};
 use super::dir::{Dir, Kind, Readers};
 use super::platform;
 pub use super::recover::{Recovered, recover};
@@ -207,9 +207,8 @@ impl Transaction {
         self.sync_stages()?;
         interrupt::check()?;
         self.check_watched()?;
-        let journal = self.decided(forum)?;
+        let (journal, staged) = self.decided(forum)?;
         let change = Change { workspace: &self.workspace, forum, journal: &journal };
-        let staged = change.staged()?;
         journal.write(forum)?;
         if let Err(error) = change.roll_forward().and_then(|()| self.check_replaced(&change)) {
             if let Err(again) = change.roll_back() {
@@ -234,14 +233,16 @@ impl Transaction {
         Ok(())
     }
 
-    /// The journal, with what lies at the targets now.
-    fn decided(&self, forum: &Dir) -> Result<Journal> {
+    /// The journal, with what lies at the targets now; and what the directories that are staged look like.
+    fn decided(&self, forum: &Dir) -> Result<(Journal, Vec<Snapshot>)> {
         let mut journal = Journal::new(self.missing_parents()?, self.areas.clone(), self.operations.clone());
         let looks = Change { workspace: &self.workspace, forum, journal: &journal }.look()?;
-        for (operation, (before, after)) in journal.operations.iter_mut().zip(looks) {
+        let mut all_staged = Vec::new();
+        for (operation, Look { before, after, staged }) in journal.operations.iter_mut().zip(looks) {
             (operation.before, operation.after) = (Some(before), Some(after));
+            all_staged.push(staged);
         }
-        Ok(journal)
+        Ok((journal, all_staged))
     }
 
     fn clean(&self) -> Result<()> {

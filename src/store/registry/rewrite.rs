@@ -47,7 +47,7 @@ impl Registry {
         if let Some(failure) = memory.gone(id, index.as_deref()) {
             return Err(failure.into());
         }
-        let is_there = |version| index.as_ref().is_some_and(|index| index.record(version).is_some() || index.removed.contains_key(version));
+        let is_there = |version| index.as_ref().is_some_and(|index| index.knows(version));
         match locked.filter(|version| !is_there(version)) {
             None => Ok(()),
             Some(version) => {
