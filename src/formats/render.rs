@@ -34,8 +34,7 @@ struct Edit<'v> {
 /// The files that some variable goes into.
 #[must_use]
 pub fn files_named(variables: &BTreeMap<String, Variable>) -> BTreeSet<&RelPath> {
-    let replaced = variables.values().flat_map(|v| v.replace.iter().map(|r| &r.file));
-    replaced.chain(variables.values().flat_map(|v| v.bind.iter().map(|b| &b.file))).collect()
+    variables.values().flat_map(Variable::files).collect()
 }
 
 /// Puts `answers` into one published file of `component`.

@@ -118,6 +118,11 @@ impl Variable {
         self.kind == VariableKind::Secret
     }
 
+    /// The files that its answer goes into; one may come several times.
+    pub fn files(&self) -> impl Iterator<Item = &RelPath> {
+        self.replace.iter().map(|one| &one.file).chain(self.bind.iter().map(|one| &one.file))
+    }
+
     /// Reads the answer that a person typed for the variable `name`.
     ///
     /// # Errors

@@ -143,14 +143,8 @@ fn draft<'r>(
 
 /// Whether a variable goes into a file that it did not go into before: nothing stands there yet.
 fn goes_further(old: &Variables, new: &Variables, carried: &Carried, name: &String) -> bool {
-    let files = |variables: &Variables, name: &String| -> BTreeSet<RelPath> {
-        let places = |variable: &Variable| {
-            variable.replace.iter().map(|one| one.file.clone()).chain(variable.bind.iter().map(|one| one.file.clone())).collect()
-        };
-        variables.get(name).map(places).unwrap_or_default()
-    };
-    let before = files(old, carried.renamed.get(name).unwrap_or(name));
-    files(new, name).iter().any(|file| !before.contains(file))
+    let before: BTreeSet<&RelPath> = old.get(carried.renamed.get(name).unwrap_or(name)).into_iter().flat_map(Variable::files).collect();
+    new.get(name).into_iter().flat_map(Variable::files).any(|file| !before.contains(file))
 }
 
 /// Variables of a newer version whose names lead back to those of here only through the versions between, which are

@@ -23,10 +23,7 @@ fn published<'s>(sides: &'s Sides<'_>, trio: &'s Trio) -> impl Iterator<Item = (
 
 /// The secret variables that go into a file.
 fn secrets<'s>(edition: &'s Edition<'_>, file: &'s RelPath) -> impl Iterator<Item = (&'s String, &'s Variable)> {
-    let goes = move |variable: &Variable| {
-        variable.replace.iter().any(|one| one.file == *file) || variable.bind.iter().any(|one| one.file == *file)
-    };
-    edition.manifest.variables.iter().filter(move |(_, variable)| variable.is_secret() && goes(variable))
+    edition.manifest.variables.iter().filter(move |(_, variable)| variable.is_secret() && variable.files().any(|one| one == file))
 }
 
 /// Whether some secret goes into a file.
